@@ -1,0 +1,74 @@
+//! The private keys at hand, of both formats.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use crate::{
+    Fingerprint, Plaintext, PrivateKey, Reason,
+    sealed_secrets::{RsaPrivateKey, SealedBytes},
+};
+
+/// Opens both envelopes: the native one by fingerprint, so that its cost does not grow with the number of keys, that
+/// of sealed-secrets by trial, which is all that its format allows.
+#[derive(Default)]
+pub struct KeyRing {
+    native: BTreeMap<Fingerprint, PrivateKey>,
+    rsa: Vec<RsaPrivateKey>,
+    last_good: AtomicUsize,
+}
+
+impl KeyRing {
+    /// Adds a native key.
+    pub fn add(&mut self, key: PrivateKey) {
+        self.native.insert(key.fingerprint(), key);
+    }
+
+    /// Adds an RSA key behind the others: the newest are added first. The same key is held once.
+    pub fn add_rsa(&mut self, key: RsaPrivateKey) {
+        if !self.rsa.iter().any(|held| held.public().fingerprint() == key.public().fingerprint()) {
+            self.rsa.push(key);
+        }
+    }
+
+    /// The native key of that name.
+    #[must_use]
+    pub fn get(&self, fingerprint: Fingerprint) -> Option<&PrivateKey> {
+        self.native.get(&fingerprint)
+    }
+
+    /// The native keys, by fingerprint.
+    pub fn native(&self) -> impl Iterator<Item = &PrivateKey> {
+        self.native.values()
+    }
+
+    /// The RSA keys, in the order in which they were added.
+    #[must_use]
+    pub fn rsa(&self) -> &[RsaPrivateKey] {
+        &self.rsa
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.native.is_empty() && self.rsa.is_empty()
+    }
+
+    /// Opens one sealed-secrets value: last-good first, then in order; keys whose size does not fit the envelope cost
+    /// nothing. Returns the number of private-key operations besides.
+    pub(crate) fn open_rsa(&self, sealed: &SealedBytes<'_>, label: &[u8]) -> (usize, Result<Plaintext, Reason>) {
+        let last_good = self.last_good.load(Ordering::Relaxed);
+        let others = (0..self.rsa.len()).filter(|index| *index != last_good);
+        let mut operations = 0;
+        for index in std::iter::once(last_good).chain(others) {
+            let Some(key) = self.rsa.get(index).filter(|key| key.size() == sealed.key_size()) else { continue };
+            operations += 1;
+            if let Some(value) = key.open(sealed, label) {
+                self.last_good.store(index, Ordering::Relaxed);
+                return (operations, Ok(value));
+            }
+        }
+        (operations, Err(if operations == 0 { Reason::NoKey } else { Reason::Open }))
+    }
+}
