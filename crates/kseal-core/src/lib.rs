@@ -1,1 +1,23 @@
-//! TODO
+//! What a Secret, a sealed object and a scope mean, and every decision on them, as pure functions.
+//!
+//! Objects of every format are read into one type, [`SealedObject`]; past it nothing knows where an object came from.
+//! No YAML, no client, no clock: values in, values out.
+
+pub mod bundle;
+pub mod key_secret;
+mod object;
+mod object_ref;
+mod recipients;
+mod rewrap;
+mod scope;
+mod seal;
+pub mod sealed_annotation;
+
+pub use bundle::{Bundle, BundleError};
+pub use key_secret::{KeySecret, KeySecretError};
+pub use object::{Format, MAX_OBJECT_BYTES, SealedObject, WARN_OBJECT_BYTES};
+pub use object_ref::{Moved, ObjectRef};
+pub use recipients::{Floor, RecipientError, sealing_keys};
+pub use rewrap::{Plan, Standing, Taint, plan, standing};
+pub use scope::{PlaceError, place, scope_of_upstream};
+pub use seal::{SealError, SealedItems, data_key_text, seal_native, seal_upstream};

@@ -43,7 +43,7 @@ impl DataKey {
     /// `HKDF-SHA256(data key, no salt, info "kseal/1/encrypt")`, 32 bytes: the AES-256 key of the values.
     pub(crate) fn value_key(&self) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0; 32]);
-        self.derive(b"kseal/1/encrypt", &mut *out);
+        self.derive(b"kseal/1/encrypt", &mut out);
         out
     }
 

@@ -40,6 +40,24 @@ pub enum Reason {
     /// More than [`crate::envelope::MAX_WRAPS`].
     #[error("there are more than 256 recipients in all")]
     TooManyWraps,
+    /// More than 1,400,000 bytes of compact JSON: etcd takes 1.5 MiB.
+    #[error("the object is larger than 1400000 bytes of JSON")]
+    ObjectTooLarge,
+    /// One item key in `data` and in `stringData`.
+    #[error("stands in `data` and in `stringData`")]
+    ItemTwice,
+    /// The object does not state the namespace or name that its scope binds.
+    #[error("the namespace or name that the scope binds is missing")]
+    NoPlace,
+    /// The annotation of a Secret that is sealed in place is not of its shape.
+    #[error("the annotation `kseal.dev/sealed` is not JSON with scope and sealedFor")]
+    NotASealedAnnotation,
+    /// The annotation of a data key is not of its shape.
+    #[error("the annotation is not JSON with commitment and recipients")]
+    NotADataKey,
+    /// Upstream's deprecated whole-Secret form.
+    #[error("the deprecated field `data` of sealed-secrets is not supported")]
+    DeprecatedData,
     /// Not `d` and 16 characters of base32.
     #[error("not a handle: expected `d` and 16 characters of lower-case base32")]
     NotAHandle,
@@ -98,7 +116,7 @@ impl Reason {
     #[must_use]
     pub const fn class(self) -> FailureClass {
         match self {
-            Self::ValueVersion | Self::WrapLength => FailureClass::Unsupported,
+            Self::ValueVersion | Self::WrapLength | Self::DeprecatedData => FailureClass::Unsupported,
             Self::NoKey => FailureClass::NoKey,
             Self::Open | Self::NotTried => FailureClass::Open,
             _ => FailureClass::Malformed,

@@ -111,8 +111,8 @@ fn make(key: &RsaPrivateKey, validity: Validity, rng: &mut impl CryptoRng) -> bu
     let validity = x509_cert::time::Validity::new(time(validity.not_before)?, time(validity.not_after)?);
     let spki = SubjectPublicKeyInfoOwned::from_der(key.public().spki())?;
     let mut builder = CertificateBuilder::new(Upstream, SerialNumber::new(&serial)?, validity, spki)?;
-    let signed = builder.finalize(&signer)?;
-    let signature = BitString::from_bytes(&signer.sign(&signed)?)?;
+    let tbs = builder.finalize(&signer)?;
+    let signature = BitString::from_bytes(&signer.sign(&tbs)?)?;
     Ok(builder.assemble(signature, &signer)?.to_pem(LineEnding::LF)?)
 }
 

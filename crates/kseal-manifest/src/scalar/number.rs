@@ -93,11 +93,8 @@ pub(crate) fn float_key(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    // Go's precision for the choice between the two forms: 6, or the number of digits of a whole.
-    let count = i32::try_from(digits.bytes().filter(u8::is_ascii_digit).count()).unwrap_or(0);
-    let limit = if count > exponent { count.max(6) } else { 6 };
-    let limit = if limit > count && count > exponent { 6 } else { limit.min(21) };
-    if exponent < -4 || exponent >= limit.min(21) {
+    // Go's limits between the two forms, with the shortest digits that read back.
+    if !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{digits}e{sign}{:02}", exponent.abs())
     } else {

@@ -128,7 +128,9 @@ func (c *cluster) list(r *http.Request) (any, error) {
 	}
 	for _, secret := range c.secrets {
 		if secret.Namespace == r.PathValue("namespace") {
-			list.Items = append(list.Items, *secret)
+			item := *secret
+			item.TypeMeta = metav1.TypeMeta{} // the items of a list do not say their kind
+			list.Items = append(list.Items, item)
 		}
 	}
 	sort.Slice(list.Items, func(i, j int) bool { return list.Items[i].Name < list.Items[j].Name })

@@ -1,0 +1,382 @@
+//! YAML: from the parser's events to nodes with the offsets that edits need.
+//!
+//! The events say what there is; where indicators (colons, dashes, block scalar headers) stand is
+//! found by a cursor that follows them through the text.
+
+mod block_scalar;
+mod comments;
+
+use crate::error::ParseError;
+use crate::location::{Location, Locator};
+use crate::manifest::Document;
+use crate::node::{
+    Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence, Shared,
+    can_merge,
+};
+use crate::parse::{DEPTH_LIMIT, check_characters, problem};
+use crate::scalar::{self, STANDARD_TAG, Value};
+use crate::text::skip_trivia;
+use granit_parser::{Event, Parser, ScalarStyle as Style, Span, StrInput, StructureStyle};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// How much aliases may add to a document: nodes, and pieces of 32 bytes of text.
+const EXPANSION_LIMIT: usize = 400_000;
+
+pub(super) fn parse(text: &str) -> Result<Vec<Document>, ParseError> {
+    check_characters(text)?;
+    let options = granit_parser::options! {
+        emit_comments: false,
+        emit_anchor_events: true,
+        flow_nesting_limit: DEPTH_LIMIT,
+        block_nesting_limit: DEPTH_LIMIT,
+    };
+    let mut builder = Builder {
+        text,
+        parser: Parser::new_from_str_with_options(text, options),
+        locator: Locator::new(text),
+        cursor: 0,
+        depth: 0,
+        deepest: 0,
+        weight: 0,
+        expansion: 0,
+        anchors: HashMap::new(),
+        aliased: Vec::new(),
+    };
+    let mut documents = Vec::new();
+    loop {
+        let (event, span) = builder.next()?;
+        match event {
+            Event::DocumentStart(explicit, _) => {
+                if explicit {
+                    builder.cursor = span.end;
+                }
+                documents.push(builder.document()?);
+            }
+            Event::DocumentEnd if span.end > span.start => builder.cursor = span.end,
+            Event::StreamEnd => return Ok(documents),
+            _ => {}
+        }
+    }
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    parser: Parser<'t, StrInput<'t>>,
+    locator: Locator<'t>,
+    /// The end of what was read last.
+    cursor: usize,
+    depth: usize,
+    deepest: usize,
+    /// Of all nodes of the document so far, aliases expanded.
+    weight: usize,
+    expansion: usize,
+    anchors: HashMap<usize, Anchored>,
+    aliased: Vec<usize>,
+}
+
+struct Anchored {
+    node: Arc<Node>,
+    weight: usize,
+    height: usize,
+}
+
+/// An event's offsets: those of the node itself, and those of its tag.
+struct Offsets {
+    start: usize,
+    end: usize,
+    tag: Option<Range<usize>>,
+    indent: Option<usize>,
+}
+
+impl From<Span> for Offsets {
+    fn from(span: Span) -> Self {
+        let range = span.byte_range().unwrap_or_default();
+        let tag = span.tag_span().and_then(|tag| tag.byte_range());
+        Self { start: range.start, end: range.end, tag, indent: span.indent }
+    }
+}
+
+/// Tag and anchor of a node: where they begin and end, and what they say.
+#[derive(Default)]
+struct Properties {
+    range: Option<Range<usize>>,
+    anchor: usize,
+    tag: Option<String>,
+}
+
+impl<'t> Builder<'t> {
+    fn next(&mut self) -> Result<(Event<'t>, Offsets), ParseError> {
+        match self.parser.next() {
+            Some(Ok((event, span))) => Ok((event, span.into())),
+            Some(Err(error)) => {
+                let (line, column) = (error.marker().line(), error.marker().col() + 1);
+                let location = Location { line, column };
+                Err(match error.kind() {
+                    granit_parser::ErrorKind::RecursionLimitExceeded => {
+                        ParseError::Depth { location, limit: DEPTH_LIMIT }
+                    }
+                    kind => ParseError::Syntax { location, problem: problem::describe(kind) },
+                })
+            }
+            None => Ok((Event::StreamEnd, Span::default().into())),
+        }
+    }
+
+    fn document(&mut self) -> Result<Document, ParseError> {
+        self.anchors.clear();
+        self.aliased.clear();
+        (self.weight, self.expansion, self.deepest) = (0, 0, 0);
+        let (event, offsets) = self.next()?;
+        let root = self.node(event, offsets)?;
+        let mut document = Document::new(root);
+        document.aliased = self.aliased.drain(..).collect();
+        Ok(document)
+    }
+
+    fn node(&mut self, event: Event<'t>, offsets: Offsets) -> Result<Node, ParseError> {
+        let before = self.weight;
+        self.weight += 1;
+        let node = match event {
+            Event::Alias(id) => return self.alias(id, &offsets),
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = tag.map(|tag| tag_name(&tag));
+                let properties = self.properties(&offsets, anchor, tag)?;
+                self.scalar(text, style, &offsets, properties)?
+            }
+            Event::MappingStart(style, anchor, _) => {
+                let properties = self.properties(&offsets, anchor, None)?;
+                self.collection(&offsets, properties, style, Self::mapping)?
+            }
+            Event::SequenceStart(style, anchor, _) => {
+                let properties = self.properties(&offsets, anchor, None)?;
+                self.collection(&offsets, properties, style, Self::sequence)?
+            }
+            _ => {
+                let location = self.locator.locate(self.cursor);
+                return Err(ParseError::Syntax { location, problem: "expected a value" });
+            }
+        };
+        if node.layout.anchor == 0 {
+            return Ok(node);
+        }
+        let height = std::mem::take(&mut self.deepest).saturating_sub(self.depth);
+        self.deepest = self.depth + height;
+        let Node { location, layout, .. } = node;
+        let node = Arc::new(node);
+        let weight = self.weight - before;
+        self.anchors.insert(layout.anchor, Anchored { node: Arc::clone(&node), weight, height });
+        Ok(Node { location, layout, content: Content::Shared(Shared { node, alias: false }) })
+    }
+
+    /// Reads the anchor event that follows the event of an anchored node.
+    fn properties(
+        &mut self,
+        offsets: &Offsets,
+        anchor: usize,
+        tag: Option<String>,
+    ) -> Result<Properties, ParseError> {
+        let mut range = offsets.tag.clone();
+        if anchor != 0 {
+            let (_, anchor) = self.next()?;
+            range = Some(match range {
+                Some(tag) => tag.start.min(anchor.start)..tag.end.max(anchor.end),
+                None => anchor.start..anchor.end,
+            });
+        }
+        Ok(Properties { range, anchor, tag })
+    }
+
+    fn alias(&mut self, id: usize, offsets: &Offsets) -> Result<Node, ParseError> {
+        let location = self.locator.locate(offsets.start);
+        let Some(anchored) = self.anchors.get(&id) else {
+            return Err(ParseError::Recursion { location });
+        };
+        self.expansion = self.expansion.saturating_add(anchored.weight);
+        self.weight = self.weight.saturating_add(anchored.weight);
+        let depth = self.depth + anchored.height;
+        let node = Arc::clone(&anchored.node);
+        if self.expansion > EXPANSION_LIMIT {
+            return Err(ParseError::Expansion { location });
+        }
+        if depth > DEPTH_LIMIT {
+            return Err(ParseError::Depth { location, limit: DEPTH_LIMIT });
+        }
+        self.deepest = self.deepest.max(depth);
+        let head = std::mem::replace(&mut self.cursor, offsets.end);
+        let (start, end) = (offsets.start, offsets.end);
+        self.aliased.push(id);
+        let layout = Layout { head, start, body: start, end, anchor: 0 };
+        Ok(Node { location, layout, content: Content::Shared(Shared { node, alias: true }) })
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'t, str>,
+        style: Style,
+        offsets: &Offsets,
+        properties: Properties,
+    ) -> Result<Node, ParseError> {
+        let head = self.cursor;
+        let after = properties.range.as_ref().map_or(head, |range| range.end);
+        let absent = style == Style::Plain && offsets.start == offsets.end;
+        let (body, end, style) = match style {
+            Style::Plain if absent => (after, after, ScalarStyle::Absent),
+            Style::Plain => (offsets.start, offsets.end, ScalarStyle::Plain),
+            Style::SingleQuoted => (offsets.start, offsets.end, ScalarStyle::Single),
+            Style::DoubleQuoted => (offsets.start, offsets.end, ScalarStyle::Double),
+            Style::Literal | Style::Folded => {
+                let header = skip_trivia(self.text, after);
+                let extent = block_scalar::extent(self.text, header, offsets.end, offsets.indent);
+                (header, extent.end, ScalarStyle::Block { header_end: extent.header_end })
+            }
+            _ => (offsets.start, offsets.end, ScalarStyle::Plain),
+        };
+        let text = Zeroizing::new(if absent { String::new() } else { text.into_owned() });
+        let start = properties.range.as_ref().map_or(body, |range| range.start.min(body));
+        let location = self.locator.locate(if absent { start } else { body });
+        self.cursor = end;
+        self.weight += text.len() / 32;
+        let value = match properties.tag {
+            Some(tag) => tag_value(&tag, &text, location)?,
+            None if matches!(style, ScalarStyle::Plain | ScalarStyle::Absent) => scalar::plain(&text),
+            None => Value::Str,
+        };
+        let layout = Layout { head, start, body, end, anchor: properties.anchor };
+        Ok(Node { location, layout, content: Content::Scalar(Scalar { text, style, value }) })
+    }
+
+    fn collection(
+        &mut self,
+        offsets: &Offsets,
+        properties: Properties,
+        style: StructureStyle,
+        read: fn(&mut Self, flow: bool) -> Result<(Content, usize), ParseError>,
+    ) -> Result<Node, ParseError> {
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+        let head = self.cursor;
+        if let Some(range) = &properties.range {
+            self.cursor = range.end;
+        }
+        let flow = style == StructureStyle::Flow;
+        let bare = flow && offsets.start == offsets.end;
+        let body = if flow { offsets.start } else { skip_trivia(self.text, self.cursor) };
+        if flow && !bare {
+            self.cursor = offsets.end;
+        }
+        let location = self.locator.locate(body);
+        if self.depth > DEPTH_LIMIT {
+            return Err(ParseError::Depth { location, limit: DEPTH_LIMIT });
+        }
+        let start = properties.range.map_or(body, |range| range.start.min(body));
+        let (content, end) = read(self, flow)?;
+        if flow && !bare {
+            self.cursor = end;
+        }
+        self.depth -= 1;
+        let layout = Layout { head, start, body, end: self.cursor, anchor: properties.anchor };
+        Ok(Node { location, layout, content })
+    }
+
+    fn mapping(&mut self, flow: bool) -> Result<(Content, usize), ParseError> {
+        let mut entries = Vec::new();
+        loop {
+            let before = self.cursor;
+            let (event, offsets) = self.next()?;
+            if matches!(event, Event::MappingEnd) {
+                return Ok((Content::Mapping(Mapping::new(entries, flow)?), offsets.end));
+            }
+            let mut at = self.part_start(flow);
+            let start = at;
+            let explicit = self.indicator(at, b'?');
+            if explicit {
+                self.cursor = at + 1;
+                at = skip_trivia(self.text, self.cursor);
+            }
+            let key_location = self.locator.locate(at);
+            let key = self.node(event, offsets)?;
+            let Some(scalar) = key.scalar() else {
+                return Err(ParseError::Key { location: key_location });
+            };
+            let quoted = scalar.style == ScalarStyle::Double;
+            let merge = is_merge(&key, scalar);
+            let Some(text) = scalar::key(scalar.value, &scalar.text) else {
+                return Err(ParseError::Key { location: key_location });
+            };
+            let key_end = self.cursor;
+            let colon = skip_trivia(self.text, self.cursor);
+            let after_colon = self.text[colon..].starts_with(':').then_some(colon + 1);
+            self.cursor = after_colon.unwrap_or(key_end);
+            let (event, offsets) = self.next()?;
+            let value = self.node(event, offsets)?;
+            if merge && !can_merge(&value) {
+                return Err(ParseError::Merge { location: value.location });
+            }
+            let site = EntrySite { start, after_colon, key_end, explicit, quoted, merge };
+            let comments = comments::of_entry(self.text, flow, before, &site, &value);
+            entries.push(Entry { key: text, key_location, value, comments, site });
+        }
+    }
+
+    fn sequence(&mut self, flow: bool) -> Result<(Content, usize), ParseError> {
+        let mut items = Vec::new();
+        loop {
+            let (event, offsets) = self.next()?;
+            if matches!(event, Event::SequenceEnd) {
+                return Ok((Content::Sequence(Sequence { items, flow }), offsets.end));
+            }
+            let start = self.part_start(flow);
+            if !flow {
+                self.cursor = start + 1;
+            }
+            items.push(Item { start, node: self.node(event, offsets)? });
+        }
+    }
+
+    /// Where the next part of a collection begins. In flow style the cursor steps over commas.
+    fn part_start(&mut self, flow: bool) -> usize {
+        let mut at = skip_trivia(self.text, self.cursor);
+        while flow && self.text[at..].starts_with(',') {
+            self.cursor = at + 1;
+            at = skip_trivia(self.text, self.cursor);
+        }
+        at
+    }
+
+    /// Whether an indicator that must be followed by white space stands here.
+    fn indicator(&self, at: usize, indicator: u8) -> bool {
+        let bytes = self.text.as_bytes();
+        bytes.get(at) == Some(&indicator)
+            && bytes.get(at + 1).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+    }
+}
+
+fn is_merge(key: &Node, scalar: &Scalar) -> bool {
+    &**scalar.text == "<<" && scalar.style == ScalarStyle::Plain && !key.is_alias()
+}
+
+fn tag_name(tag: &granit_parser::Tag) -> String {
+    tag.to_string()
+}
+
+fn tag_value(tag: &str, text: &str, location: Location) -> Result<Value, ParseError> {
+    // The non-specific tag says: a string, whatever it looks like.
+    if tag == "!" {
+        return Ok(Value::Str);
+    }
+    let error = |problem| {
+        let tag = tag.replace(STANDARD_TAG, "!!");
+        Err(ParseError::Tag { location, tag, problem })
+    };
+    if tag == "tag:yaml.org,2002:binary" {
+        return error("is not supported, Kubernetes would decode the value twice");
+    }
+    match scalar::tagged(tag, text) {
+        Some(value) => Ok(value),
+        None => error("does not fit the value"),
+    }
+}
