@@ -1,2 +1,7 @@
-//! TODO
-fn main() {}
+//! `kseal`, also under the name `kubectl-kseal`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kseal_cli::run()
+}

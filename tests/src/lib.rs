@@ -1,1 +1,5 @@
-//! TODO
+//! What the tests of the whole workspace share.
+
+pub mod reader;
+pub mod vector;
+pub mod vectors;

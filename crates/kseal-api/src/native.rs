@@ -2,7 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Reads `null` as a missing field, as Kubernetes does.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
 
 /// Where the values of an object may be opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,17 +37,17 @@ impl fmt::Display for Scope {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SealedSecretSpec {
-    /// Where the values may be opened.
-    #[serde(default)]
-    pub scope: Scope,
+    /// Where the values may be opened. A SealedSecret must say it, a ClusterSealedSecret has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
     /// What the scope bound when the values were sealed; only for error texts and tools, never for opening.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub sealed_for: SealedFor,
     /// Data keys by handle.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub data_keys: BTreeMap<String, DataKey>,
     /// Sealed values by item key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub encrypted_data: BTreeMap<String, String>,
     /// What else the Secret shall be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +77,7 @@ pub struct DataKey {
     /// Base64 of 32 bytes.
     pub commitment: String,
     /// Base64 of HPKE's `enc ‖ ciphertext`, by the recipient's fingerprint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub recipients: BTreeMap<String, String>,
 }
 

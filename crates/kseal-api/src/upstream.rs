@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::native::or_default;
+
 /// The desired Secret with its values sealed by sealed-secrets' format.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpstreamSpec {
     /// Sealed values by item key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub encrypted_data: BTreeMap<String, String>,
     /// The deprecated form: a whole Secret in one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]

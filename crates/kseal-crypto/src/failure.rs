@@ -49,6 +49,9 @@ pub enum Reason {
     /// The object does not state the namespace or name that its scope binds.
     #[error("the namespace or name that the scope binds is missing")]
     NoPlace,
+    /// A native object that does not say its scope.
+    #[error("spec.scope is missing")]
+    NoScope,
     /// The annotation of a Secret that is sealed in place is not of its shape.
     #[error("the annotation `kseal.dev/sealed` is not JSON with scope and sealedFor")]
     NotASealedAnnotation,

@@ -29,7 +29,7 @@ mod test_rng;
 mod value;
 mod wrap;
 
-pub use base64::{decode as decode_base64, encode as encode_base64};
+pub use base64::{decode as decode_base64, decode_data, encode as encode_base64};
 pub use data_key::{Commitment, Handle};
 pub use envelope::Envelope;
 pub use failure::{Failure, FailureClass, Failures, Reason, Subject};

@@ -109,11 +109,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         self.located(result)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Failure> {
         let result = visitor.visit_newtype_struct(self);
         self.located(result)
     }

@@ -72,6 +72,8 @@ pub(crate) struct Layout {
     pub(crate) start: usize,
     /// Where it begins after tag and anchor. Of a block scalar: its header.
     pub(crate) body: usize,
+    /// The end of tag and anchor; `head` if there are none.
+    pub(crate) properties_end: usize,
     /// Where it ends: after its last character, without trailing comment or line break.
     pub(crate) end: usize,
     /// The identity of its anchor, from 1.
@@ -105,7 +107,9 @@ pub(crate) enum ScalarStyle {
     Single,
     Double,
     /// With the offset at which the header's indicators end.
-    Block { header_end: usize },
+    Block {
+        header_end: usize,
+    },
 }
 
 pub(crate) struct Sequence {
@@ -206,11 +210,13 @@ impl Node {
     }
 
     /// The entries in order, merge keys resolved. Nothing if this is no mapping.
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.mapping().map(Mapping::effective).unwrap_or_default().into_iter()
     }
 
     /// The items in order. Nothing if this is no sequence.
+    #[must_use]
     pub fn items(&self) -> impl ExactSizeIterator<Item = &Node> {
         let items = match &self.target().content {
             Content::Sequence(sequence) => sequence.items.as_slice(),
@@ -236,9 +242,7 @@ impl Node {
                 },
                 Value::Str => Json::String(scalar.text.to_string()),
             },
-            Content::Mapping(_) => Json::Object(
-                self.entries().map(|e| (e.key.clone(), e.value.to_json())).collect(),
-            ),
+            Content::Mapping(_) => Json::Object(self.entries().map(|e| (e.key.clone(), e.value.to_json())).collect()),
             Content::Sequence(_) => Json::Array(self.items().map(Self::to_json).collect()),
             Content::Shared(_) => Json::Null,
         }

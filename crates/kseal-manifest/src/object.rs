@@ -50,12 +50,7 @@ struct Inherited<'m> {
     kind: &'m str,
 }
 
-fn collect<'m>(
-    path: Path,
-    node: &'m Node,
-    inherited: Option<Inherited<'m>>,
-    found: &mut Vec<Object<'m>>,
-) {
+fn collect<'m>(path: Path, node: &'m Node, inherited: Option<Inherited<'m>>, found: &mut Vec<Object<'m>>) {
     let own = |key| node.get(key).and_then(Node::as_str);
     let Some(kind) = own("kind").or(inherited.map(|list| list.kind)) else { return };
     let api_version = own("apiVersion").or(inherited.map(|list| list.api_version)).unwrap_or("");

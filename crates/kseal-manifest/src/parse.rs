@@ -4,6 +4,8 @@ mod json;
 mod problem;
 mod yaml;
 
+pub(crate) use yaml::lead_start;
+
 use crate::error::ParseError;
 use crate::location::Locator;
 use crate::manifest::Document;

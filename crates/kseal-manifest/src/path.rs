@@ -48,6 +48,14 @@ impl Path {
         self
     }
 
+    pub(crate) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    pub(crate) fn pop(&mut self) {
+        self.steps.pop();
+    }
+
     /// The document, counted from 0.
     #[must_use]
     pub fn document_index(&self) -> usize {

@@ -113,11 +113,7 @@ impl TreeEntry {
     }
 
     fn duplicate(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            value: self.value.duplicate(),
-            comments: self.comments.clone(),
-        }
+        Self { key: self.key.clone(), value: self.value.duplicate(), comments: self.comments.clone() }
     }
 }
 
@@ -142,11 +138,7 @@ impl From<&Node> for Tree {
 
 impl From<&Entry> for TreeEntry {
     fn from(entry: &Entry) -> Self {
-        Self {
-            key: entry.key().to_owned(),
-            value: Tree::from(entry.value()),
-            comments: entry.comments().clone(),
-        }
+        Self { key: entry.key().to_owned(), value: Tree::from(entry.value()), comments: entry.comments().clone() }
     }
 }
 

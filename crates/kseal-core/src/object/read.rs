@@ -12,14 +12,21 @@ impl SealedObject {
     /// Reads a native SealedSecret. `json_bytes` is the length of the whole object as compact JSON.
     #[must_use]
     pub fn native(object: ObjectRef, spec: &SealedSecretSpec, json_bytes: usize) -> Self {
-        let envelope = read(&spec.data_keys, texts(&spec.encrypted_data));
+        let mut read = Self::native_in(object, spec.scope.unwrap_or_default(), spec, json_bytes);
+        if spec.scope.is_none() {
+            read.failures.push(Failure { subject: Subject::Object, reason: Reason::NoScope });
+        }
+        read
+    }
+
+    fn native_in(object: ObjectRef, scope: Scope, spec: &SealedSecretSpec, json_bytes: usize) -> Self {
         Self {
             format: Format::Native,
-            scope: spec.scope,
+            scope,
             object,
             sealed_for: spec.sealed_for.clone(),
             cluster_scoped: false,
-            contents: Contents::Native(envelope),
+            contents: Contents::Native(read(&spec.data_keys, texts(&spec.encrypted_data))),
             failures: too_large(json_bytes),
         }
     }
@@ -28,7 +35,7 @@ impl SealedObject {
     #[must_use]
     pub fn cluster(name: Option<String>, spec: &SealedSecretSpec, json_bytes: usize) -> Self {
         let object = ObjectRef { namespace: None, name };
-        Self { cluster_scoped: true, ..Self::native(object, spec, json_bytes) }
+        Self { cluster_scoped: true, ..Self::native_in(object, Scope::Strict, spec, json_bytes) }
     }
 
     /// Reads a Secret that is sealed in place: its annotations, and its items as `(item key, text)` from both fields.

@@ -51,8 +51,7 @@ fn echoes(message: &str, node: &Node) -> bool {
         let inner = &quoted[1..quoted.len() - 1];
         return !text.is_empty() && (message.contains(text) || message.contains(inner));
     }
-    node.items().any(|item| echoes(message, item))
-        || node.entries().any(|entry| echoes(message, entry.value()))
+    node.items().any(|item| echoes(message, item)) || node.entries().any(|entry| echoes(message, entry.value()))
 }
 
 /// The kind of a value, for `invalid type` and `invalid value`.

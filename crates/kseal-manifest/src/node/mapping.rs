@@ -119,9 +119,5 @@ fn distinct(earlier: &Entry, later: &Entry) -> Result<(), ParseError> {
     if earlier.key != later.key || earlier.site.merge || later.site.merge {
         return Ok(());
     }
-    Err(ParseError::DuplicateKey {
-        location: later.key_location,
-        first: earlier.key_location,
-        key: later.key.clone(),
-    })
+    Err(ParseError::DuplicateKey { location: later.key_location, first: earlier.key_location, key: later.key.clone() })
 }

@@ -3,9 +3,7 @@
 use crate::error::ParseError;
 use crate::location::{Location, Locator};
 use crate::manifest::Document;
-use crate::node::{
-    Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence,
-};
+use crate::node::{Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence};
 use crate::parse::DEPTH_LIMIT;
 use crate::scalar::Value;
 use crate::tree::Comments;
@@ -34,17 +32,14 @@ struct Scanner<'t> {
 impl Scanner<'_> {
     fn value(&mut self) -> Result<Node, ParseError> {
         let (start, location) = (self.at, self.here());
-        let (content, style) = match self.peek() {
-            Some(b'{') => (self.object()?, None),
-            Some(b'[') => (self.array()?, None),
-            Some(b'"') => {
-                let text = self.string()?;
-                (scalar(text, ScalarStyle::Double, Value::Str), None::<()>)
-            }
-            _ => (self.word()?, None),
+        let content = match self.peek() {
+            Some(b'{') => self.object()?,
+            Some(b'[') => self.array()?,
+            Some(b'"') => scalar(self.string()?, ScalarStyle::Double, Value::Str),
+            _ => self.word()?,
         };
-        let _: Option<()> = style;
-        let layout = Layout { head: start, start, body: start, end: self.at, anchor: 0 };
+        let end = self.at;
+        let layout = Layout { head: start, start, body: start, properties_end: start, end, anchor: 0 };
         Ok(Node { location, layout, content })
     }
 
@@ -62,8 +57,7 @@ impl Scanner<'_> {
             self.expect(b':', "expected `:`")?;
             let after_colon = Some(self.at);
             self.blanks();
-            let mut value = self.value()?;
-            value.layout.head = key_end + 1;
+            let value = self.value()?;
             let site = EntrySite { start, after_colon, key_end, quoted: true, ..EntrySite::default() };
             let comments = Comments::default();
             entries.push(Entry { key, key_location, value, comments, site });
@@ -130,10 +124,7 @@ impl Scanner<'_> {
 
     fn word(&mut self) -> Result<Content, ParseError> {
         let rest = &self.text[self.at..];
-        let length = rest
-            .bytes()
-            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-            .count();
+        let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
         let word = &rest[..length];
         let value = match word {
             "null" => Value::Null,

@@ -9,9 +9,7 @@ pub(super) fn describe(kind: &ErrorKind) -> &'static str {
         | K::UnexpectedEofFlowMapping
         | K::UnexpectedEofImplicitFlowMapping
         | K::UnclosedFlowCollection { .. } => "a bracket is not closed",
-        K::MisplacedFlowCollectionEnd | K::MismatchedFlowCollectionEnd { .. } => {
-            "this bracket closes nothing"
-        }
+        K::MisplacedFlowCollectionEnd | K::MismatchedFlowCollectionEnd { .. } => "this bracket closes nothing",
         K::ExpectedFlowMappingSeparator => "expected `,` or `}`",
         K::ExpectedFlowSequenceSeparator => "expected `,` or `]`",
         K::UnclosedQuotedScalar | K::DocumentIndicatorInQuotedScalar => "a quote is not closed",
@@ -42,16 +40,14 @@ pub(super) fn describe(kind: &ErrorKind) -> &'static str {
             "a colon where no value may begin, quotes may be missing"
         }
         K::MappingKeyNotAllowed => "no key may stand here",
-        K::BlockSequenceEntryNotAllowed
-        | K::BlockEntryInFlowCollection
-        | K::InvalidBlockEntryWhitespace => "no `- ` may stand here",
+        K::BlockSequenceEntryNotAllowed | K::BlockEntryInFlowCollection | K::InvalidBlockEntryWhitespace => {
+            "no `- ` may stand here"
+        }
         K::UnexpectedCharacter { .. } => "a character that cannot begin a value, quotes are missing",
         K::CommentInterceptedScalar | K::CommentNotSeparated => "no comment may stand here",
         K::UnknownAnchor => "no anchor of this name stands before this alias",
         K::UndeclaredTagHandle => "a tag with an unknown prefix",
-        K::InvalidBlockScalarHeader | K::ZeroBlockScalarIndent => {
-            "wrong indicators of a block scalar"
-        }
+        K::InvalidBlockScalarHeader | K::ZeroBlockScalarIndent => "wrong indicators of a block scalar",
         K::BomInsideDocument => "a byte-order mark inside a document",
         K::InvalidDocumentEnd | K::ExpectedDocumentStart => "no document may begin here",
         K::ExpectedNodeContent => "expected a value",

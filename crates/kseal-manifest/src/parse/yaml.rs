@@ -6,12 +6,13 @@
 mod block_scalar;
 mod comments;
 
+pub(crate) use comments::lead_start;
+
 use crate::error::ParseError;
 use crate::location::{Location, Locator};
 use crate::manifest::Document;
 use crate::node::{
-    Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence, Shared,
-    can_merge,
+    Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence, Shared, can_merge,
 };
 use crate::parse::{DEPTH_LIMIT, check_characters, problem};
 use crate::scalar::{self, STANDARD_TAG, Value};
@@ -100,6 +101,9 @@ impl From<Span> for Offsets {
     }
 }
 
+/// The content of a collection, and the offset behind its closing bracket.
+type Read = Result<(Content, usize), ParseError>;
+
 /// Tag and anchor of a node: where they begin and end, and what they say.
 #[derive(Default)]
 struct Properties {
@@ -131,29 +135,29 @@ impl<'t> Builder<'t> {
         self.aliased.clear();
         (self.weight, self.expansion, self.deepest) = (0, 0, 0);
         let (event, offsets) = self.next()?;
-        let root = self.node(event, offsets)?;
+        let root = self.node(event, &offsets)?;
         let mut document = Document::new(root);
         document.aliased = self.aliased.drain(..).collect();
         Ok(document)
     }
 
-    fn node(&mut self, event: Event<'t>, offsets: Offsets) -> Result<Node, ParseError> {
+    fn node(&mut self, event: Event<'t>, offsets: &Offsets) -> Result<Node, ParseError> {
         let before = self.weight;
         self.weight += 1;
         let node = match event {
-            Event::Alias(id) => return self.alias(id, &offsets),
+            Event::Alias(id) => return self.alias(id, offsets),
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.map(|tag| tag_name(&tag));
-                let properties = self.properties(&offsets, anchor, tag)?;
-                self.scalar(text, style, &offsets, properties)?
+                let properties = self.properties(offsets, anchor, tag)?;
+                self.scalar(text, style, offsets, properties)?
             }
             Event::MappingStart(style, anchor, _) => {
-                let properties = self.properties(&offsets, anchor, None)?;
-                self.collection(&offsets, properties, style, Self::mapping)?
+                let properties = self.properties(offsets, anchor, None)?;
+                self.collection(offsets, properties, style, Self::mapping)?
             }
             Event::SequenceStart(style, anchor, _) => {
-                let properties = self.properties(&offsets, anchor, None)?;
-                self.collection(&offsets, properties, style, Self::sequence)?
+                let properties = self.properties(offsets, anchor, None)?;
+                self.collection(offsets, properties, style, Self::sequence)?
             }
             _ => {
                 let location = self.locator.locate(self.cursor);
@@ -173,12 +177,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Reads the anchor event that follows the event of an anchored node.
-    fn properties(
-        &mut self,
-        offsets: &Offsets,
-        anchor: usize,
-        tag: Option<String>,
-    ) -> Result<Properties, ParseError> {
+    fn properties(&mut self, offsets: &Offsets, anchor: usize, tag: Option<String>) -> Result<Properties, ParseError> {
         let mut range = offsets.tag.clone();
         if anchor != 0 {
             let (_, anchor) = self.next()?;
@@ -209,7 +208,7 @@ impl<'t> Builder<'t> {
         let head = std::mem::replace(&mut self.cursor, offsets.end);
         let (start, end) = (offsets.start, offsets.end);
         self.aliased.push(id);
-        let layout = Layout { head, start, body: start, end, anchor: 0 };
+        let layout = Layout { head, start, body: start, properties_end: head, end, anchor: 0 };
         Ok(Node { location, layout, content: Content::Shared(Shared { node, alias: true }) })
     }
 
@@ -233,7 +232,6 @@ impl<'t> Builder<'t> {
                 let extent = block_scalar::extent(self.text, header, offsets.end, offsets.indent);
                 (header, extent.end, ScalarStyle::Block { header_end: extent.header_end })
             }
-            _ => (offsets.start, offsets.end, ScalarStyle::Plain),
         };
         let text = Zeroizing::new(if absent { String::new() } else { text.into_owned() });
         let start = properties.range.as_ref().map_or(body, |range| range.start.min(body));
@@ -245,7 +243,8 @@ impl<'t> Builder<'t> {
             None if matches!(style, ScalarStyle::Plain | ScalarStyle::Absent) => scalar::plain(&text),
             None => Value::Str,
         };
-        let layout = Layout { head, start, body, end, anchor: properties.anchor };
+        let anchor = properties.anchor;
+        let layout = Layout { head, start, body, properties_end: after, end, anchor };
         Ok(Node { location, layout, content: Content::Scalar(Scalar { text, style, value }) })
     }
 
@@ -254,14 +253,13 @@ impl<'t> Builder<'t> {
         offsets: &Offsets,
         properties: Properties,
         style: StructureStyle,
-        read: fn(&mut Self, flow: bool) -> Result<(Content, usize), ParseError>,
+        read: fn(&mut Self, flow: bool) -> Read,
     ) -> Result<Node, ParseError> {
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
         let head = self.cursor;
-        if let Some(range) = &properties.range {
-            self.cursor = range.end;
-        }
+        let after = properties.range.as_ref().map_or(head, |range| range.end);
+        self.cursor = after;
         let flow = style == StructureStyle::Flow;
         let bare = flow && offsets.start == offsets.end;
         let body = if flow { offsets.start } else { skip_trivia(self.text, self.cursor) };
@@ -278,11 +276,12 @@ impl<'t> Builder<'t> {
             self.cursor = end;
         }
         self.depth -= 1;
-        let layout = Layout { head, start, body, end: self.cursor, anchor: properties.anchor };
+        let (end, anchor) = (self.cursor, properties.anchor);
+        let layout = Layout { head, start, body, properties_end: after, end, anchor };
         Ok(Node { location, layout, content })
     }
 
-    fn mapping(&mut self, flow: bool) -> Result<(Content, usize), ParseError> {
+    fn mapping(&mut self, flow: bool) -> Read {
         let mut entries = Vec::new();
         loop {
             let before = self.cursor;
@@ -298,7 +297,7 @@ impl<'t> Builder<'t> {
                 at = skip_trivia(self.text, self.cursor);
             }
             let key_location = self.locator.locate(at);
-            let key = self.node(event, offsets)?;
+            let key = self.node(event, &offsets)?;
             let Some(scalar) = key.scalar() else {
                 return Err(ParseError::Key { location: key_location });
             };
@@ -312,7 +311,7 @@ impl<'t> Builder<'t> {
             let after_colon = self.text[colon..].starts_with(':').then_some(colon + 1);
             self.cursor = after_colon.unwrap_or(key_end);
             let (event, offsets) = self.next()?;
-            let value = self.node(event, offsets)?;
+            let value = self.node(event, &offsets)?;
             if merge && !can_merge(&value) {
                 return Err(ParseError::Merge { location: value.location });
             }
@@ -322,7 +321,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn sequence(&mut self, flow: bool) -> Result<(Content, usize), ParseError> {
+    fn sequence(&mut self, flow: bool) -> Read {
         let mut items = Vec::new();
         loop {
             let (event, offsets) = self.next()?;
@@ -333,7 +332,7 @@ impl<'t> Builder<'t> {
             if !flow {
                 self.cursor = start + 1;
             }
-            items.push(Item { start, node: self.node(event, offsets)? });
+            items.push(Item { start, node: self.node(event, &offsets)? });
         }
     }
 
@@ -350,8 +349,7 @@ impl<'t> Builder<'t> {
     /// Whether an indicator that must be followed by white space stands here.
     fn indicator(&self, at: usize, indicator: u8) -> bool {
         let bytes = self.text.as_bytes();
-        bytes.get(at) == Some(&indicator)
-            && bytes.get(at + 1).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        bytes.get(at) == Some(&indicator) && bytes.get(at + 1).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
     }
 }
 

@@ -32,31 +32,28 @@ pub(crate) fn document(out: &mut Buffer, tree: &Tree, style: &BlockStyle) {
 }
 
 /// Writes entries at a column. `begun`: the first line has its indentation already.
-pub(crate) fn map(
-    out: &mut Buffer,
-    entries: &[TreeEntry],
-    column: usize,
-    begun: bool,
-    style: &BlockStyle,
-) {
+pub(crate) fn map(out: &mut Buffer, entries: &[TreeEntry], column: usize, begun: bool, style: &BlockStyle) {
     for (number, entry) in entries.iter().enumerate() {
         if number > 0 {
             out.push_str(style.line_break);
         }
-        self::entry(out, entry, column, begun && number == 0, style);
+        let TreeEntry { key, value, comments } = entry;
+        self::entry(out, key, value, comments, column, begun && number == 0, style);
     }
 }
 
 /// Writes one entry with its comments.
 pub(crate) fn entry(
     out: &mut Buffer,
-    entry: &TreeEntry,
+    key: &str,
+    tree: &Tree,
+    comments: &Comments,
     column: usize,
     begun: bool,
     style: &BlockStyle,
 ) {
     let mut begun = begun;
-    for line in &entry.comments.lead {
+    for line in &comments.lead {
         if !begun {
             out.spaces(column);
         }
@@ -68,27 +65,21 @@ pub(crate) fn entry(
         out.spaces(column);
     }
     // YAML looks no further than 1024 characters for the colon of a key without `?`.
-    let explicit = entry.key.len() > 250;
+    let explicit = key.len() > 160;
     if explicit {
         out.push_str("? ");
     }
-    string::key(out, &entry.key, false, false);
+    string::key(out, key, false, false);
     if explicit {
         out.push_str(style.line_break);
         out.spaces(column);
     }
     out.push(':');
-    value(out, &entry.value, column, &entry.comments, style);
+    value(out, tree, column, comments, style);
 }
 
 /// Writes what follows a colon, or a dash in `column`, with the comment on that line.
-pub(crate) fn value(
-    out: &mut Buffer,
-    tree: &Tree,
-    column: usize,
-    comments: &Comments,
-    style: &BlockStyle,
-) {
+pub(crate) fn value(out: &mut Buffer, tree: &Tree, column: usize, comments: &Comments, style: &BlockStyle) {
     match tree {
         Tree::Map(entries) if !entries.is_empty() => {
             trail(out, comments);

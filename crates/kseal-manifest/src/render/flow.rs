@@ -23,6 +23,11 @@ impl FlowStyle {
         Self { json: true, colon: ": ", comma: ", ", lines: Some(("\n", "  ".to_owned())) }
     }
 
+    /// JSON without any blanks.
+    pub(crate) fn compact_json() -> Self {
+        Self { json: true, colon: ":", comma: ",", lines: None }
+    }
+
     /// YAML on one line.
     pub(crate) fn yaml() -> Self {
         Self { json: false, colon: ": ", comma: ", ", lines: None }
@@ -47,7 +52,7 @@ pub(crate) fn write(out: &mut Buffer, tree: &Tree, style: &FlowStyle, indent: &s
 /// Writes a key with its value.
 pub(crate) fn part(out: &mut Buffer, key: &str, value: &Tree, style: &FlowStyle, indent: &str) {
     // YAML looks no further than 1024 characters for the colon of a key without `?`.
-    if !style.json && key.len() > 250 {
+    if !style.json && key.len() > 160 {
         out.push_str("? ");
     }
     string::key(out, key, style.json, true);

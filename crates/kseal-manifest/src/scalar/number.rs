@@ -69,9 +69,7 @@ pub(super) fn yaml_float(text: &str) -> Option<f64> {
 pub(super) fn go_float(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     let between = |at: usize| {
-        let digit = |at: Option<usize>| {
-            at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit)
-        };
+        let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
         digit(at.checked_sub(1)) && digit(at.checked_add(1))
     };
     if (0..bytes.len()).any(|at| bytes[at] == b'_' && !between(at)) {
@@ -94,10 +92,10 @@ pub(crate) fn float_key(value: f64) -> String {
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     // Go's limits between the two forms, with the shortest digits that read back.
-    if !(-4..6).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
+        format!("{value}")
+    } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{digits}e{sign}{:02}", exponent.abs())
-    } else {
-        format!("{value}")
     }
 }

@@ -6,13 +6,7 @@ use crate::tree::Comments;
 
 /// The comments of an entry of a block mapping: the lines directly above that are not indented
 /// more than it, and the comment on its line. `floor` is where the entry before it ends.
-pub(super) fn of_entry(
-    text: &str,
-    flow: bool,
-    floor: usize,
-    site: &EntrySite,
-    value: &Node,
-) -> Comments {
+pub(super) fn of_entry(text: &str, flow: bool, floor: usize, site: &EntrySite, value: &Node) -> Comments {
     if flow {
         return Comments::default();
     }
@@ -54,17 +48,12 @@ fn trail_offset(site: &EntrySite, value: &Node) -> usize {
         return layout.end;
     }
     if value.is_block_collection() {
-        return if layout.start < layout.body { properties_end(value) } else { layout.head };
+        return layout.properties_end;
     }
     match value.scalar().map(|scalar| scalar.style) {
         Some(ScalarStyle::Block { header_end }) => header_end,
         _ => layout.end.max(site.after_colon.unwrap_or(0)),
     }
-}
-
-/// A comment behind tag and anchor is not looked for: it is rare, and its place is not recorded.
-fn properties_end(value: &Node) -> usize {
-    value.layout.body
 }
 
 fn trail(text: &str, offset: usize) -> Option<String> {

@@ -1,0 +1,166 @@
+//! `.kseal.yaml`: which clusters a file is sealed for, by its path. Specified in `docs/configuration.md`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use globset::{GlobBuilder, GlobMatcher};
+use kseal_api::Scope;
+use kseal_crypto::{Suite, identity::IdentityFingerprint};
+use serde::Deserialize;
+
+use crate::{
+    args::SealFormat,
+    error::{Error, Result},
+    files,
+};
+
+/// The file's name.
+pub(crate) const NAME: &str = ".kseal.yaml";
+
+/// The text of the file. Unknown fields are errors, since a misspelt rule would seal for somebody else.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Text {
+    clusters: BTreeMap<String, Cluster>,
+    min_suite: Option<String>,
+    #[serde(default)]
+    allow_classical: bool,
+    rules: Option<Vec<RuleText>>,
+}
+
+/// A cluster that a repository seals for.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Cluster {
+    /// The bundle or certificate, relative to the configuration.
+    pub bundle: PathBuf,
+    /// The fingerprint of the identity that must have signed the bundle.
+    pub identity: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleText {
+    paths: Option<Vec<String>>,
+    clusters: Vec<String>,
+    namespace: Option<String>,
+    scope: Option<Scope>,
+    format: Option<SealFormat>,
+}
+
+/// A configuration that holds.
+pub(crate) struct Config {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// By name.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// The weakest suite that may be used.
+    pub min_suite: Option<Suite>,
+    /// Whether classical and post-quantum recipients may stand side by side.
+    pub allow_classical: bool,
+    rules: Vec<Rule>,
+}
+
+/// What holds for some paths.
+pub(crate) struct Rule {
+    paths: Option<Vec<GlobMatcher>>,
+    /// Names of clusters.
+    pub clusters: Vec<String>,
+    /// The namespace of objects that do not state one.
+    pub namespace: Option<String>,
+    /// The scope of objects that are sealed for the first time.
+    pub scope: Option<Scope>,
+    /// The format of objects that are sealed for the first time.
+    pub format: Option<SealFormat>,
+}
+
+impl Config {
+    /// Reads a configuration.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let input = files::read(path)?;
+        let broken = |message: String| Error::input(format!("{}: {message}", path.display()));
+        let text: Text = kseal_manifest::from_str(&input.text).map_err(|error| {
+            broken(error.to_string()).hint("docs/configuration.md lists every field; docs/kseal.schema.json checks them")
+        })?;
+        let min_suite = text.min_suite.as_deref().map(str::parse).transpose();
+        let min_suite = min_suite.map_err(|error| broken(format!("minSuite: {error}")))?;
+        for (name, cluster) in &text.clusters {
+            if let Some(Err(error)) = cluster.identity.as_deref().map(str::parse::<IdentityFingerprint>) {
+                return Err(broken(format!("clusters.{name}.identity: {error}")));
+            }
+        }
+        let all = || RuleText {
+            paths: None,
+            clusters: text.clusters.keys().cloned().collect(),
+            namespace: None,
+            scope: None,
+            format: None,
+        };
+        let rules = text.rules.unwrap_or_else(|| vec![all()]);
+        let rules = rules.into_iter().enumerate().map(|(index, rule)| {
+            let place = format!("rules[{index}]");
+            if let Some(unknown) = rule.clusters.iter().find(|name| !text.clusters.contains_key(*name)) {
+                return Err(broken(format!("{place}.clusters: there is no cluster {unknown} in clusters")));
+            }
+            if rule.clusters.is_empty() {
+                return Err(broken(format!("{place}.clusters: at least one cluster is wanted")));
+            }
+            let paths = rule.paths.map(|paths| paths.iter().map(|glob| matcher(glob)).collect::<Result<_, _>>());
+            let paths = paths.transpose().map_err(|error| broken(format!("{place}.paths: {error}")))?;
+            let RuleText { clusters, namespace, scope, format, .. } = rule;
+            Ok(Rule { paths, clusters, namespace, scope, format })
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            rules: rules.collect::<Result<_>>()?,
+            clusters: text.clusters,
+            min_suite,
+            allow_classical: text.allow_classical,
+        })
+    }
+
+    /// The folder that its paths are relative to.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The first rule whose paths match; `file` is absolute.
+    pub(crate) fn rule(&self, file: &Path) -> Option<&Rule> {
+        let relative = file.strip_prefix(self.folder()).unwrap_or(file);
+        self.rules.iter().find(|rule| {
+            rule.paths.as_ref().is_none_or(|paths| paths.iter().any(|matcher| matcher.is_match(relative)))
+        })
+    }
+}
+
+/// As in `.gitignore`: `*` stays within a folder, `**` does not.
+fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
+    GlobBuilder::new(glob).literal_separator(true).build().map(|glob| glob.compile_matcher())
+}
+
+/// The nearest configuration from a folder up to the root of its repository; outside of one, that folder alone.
+///
+/// # Errors
+/// If it belongs to another user, who could choose the recipients.
+pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
+    let root = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
+    let last = root.unwrap_or(folder);
+    for ancestor in folder.ancestors() {
+        let path = ancestor.join(NAME);
+        if path.exists() {
+            let user = rustix::process::geteuid().as_raw();
+            if files::owner(&path).is_some_and(|owner| owner != user) {
+                return Err(Error::refused(format!("{} belongs to another user", path.display())).hint(
+                    "who writes this file chooses who can open what you seal; if you trust it, give it with --config",
+                ));
+            }
+            return Ok(Some(path));
+        }
+        if ancestor == last {
+            break;
+        }
+    }
+    Ok(None)
+}

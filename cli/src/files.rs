@@ -1,0 +1,193 @@
+//! The only module that reads and writes files. Files are written whole or not at all.
+
+use std::{
+    fs, io,
+    io::{Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::Access;
+use zeroize::Zeroizing;
+
+use crate::{
+    cleanup::Doomed,
+    error::{Error, Result},
+};
+
+/// No manifest that a cluster takes is a hundredth as large.
+const MAX_BYTES: u64 = 256 * 1_024 * 1_024;
+
+/// A text that was read, and from where.
+pub(crate) struct Input {
+    /// `None` for the standard input.
+    pub path: Option<PathBuf>,
+    /// Wiped when dropped.
+    pub text: Zeroizing<String>,
+}
+
+impl Input {
+    /// The name in messages.
+    pub(crate) fn name(&self) -> String {
+        name(self.path.as_deref())
+    }
+}
+
+/// The name of a file, or of the standard input, in messages.
+pub(crate) fn name(path: Option<&Path>) -> String {
+    path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string())
+}
+
+/// Reads a text; `-` is the standard input.
+pub(crate) fn read(path: &Path) -> Result<Input> {
+    let path = (path != Path::new("-")).then(|| path.to_owned());
+    let octets = Zeroizing::new(read_octets(path.as_deref())?);
+    let text = std::str::from_utf8(&octets).map_err(|error| {
+        let offset = error.valid_up_to() + 1;
+        Error::input(format!("{}: not UTF-8 text, from byte {offset} on", name(path.as_deref())))
+            .hint("give a manifest in YAML or JSON; an archive or a binary file is none")
+    })?;
+    Ok(Input { text: Zeroizing::new(text.to_owned()), path })
+}
+
+/// Reads octets; `None` is the standard input.
+pub(crate) fn read_octets(path: Option<&Path>) -> Result<Vec<u8>> {
+    let failed = |error: &io::Error| Error::file(format!("cannot read {}", name(path))).because(error);
+    let Some(path) = path else {
+        let mut octets = Vec::new();
+        io::stdin().lock().take(MAX_BYTES).read_to_end(&mut octets).map_err(|error| failed(&error))?;
+        return Ok(octets);
+    };
+    let file = fs::File::open(path).map_err(|error| failed(&error))?;
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    if metadata.is_dir() {
+        return Err(Error::file(format!("cannot read {}: it is a folder", path.display())).hint("name its files"));
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(Error::input(format!("{}: larger than 256 MiB", path.display())));
+    }
+    let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    file.take(MAX_BYTES).read_to_end(&mut octets).map_err(|error| failed(&error))?;
+    Ok(octets)
+}
+
+/// Reads a text that may be missing.
+pub(crate) fn read_if_exists(path: &Path) -> Result<Option<Input>> {
+    if path.exists() { read(path).map(Some) } else { Ok(None) }
+}
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Privacy {
+    /// As the file that is replaced, or as the umask says.
+    Public,
+    /// Only its owner: mode 0600, and the temporary file goes on every way out.
+    Secret,
+}
+
+/// Replaces a file in one step: a temporary file beside it is written, synced and renamed.
+pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> {
+    let failed = |error: &io::Error| Error::file(format!("cannot write {}", path.display())).because(error);
+    // A link stays a link: what it points to is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let before = fs::metadata(&target).ok();
+    if before.as_ref().is_some_and(fs::Metadata::is_dir) {
+        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())));
+    }
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        return write_through(&target, octets).map_err(|error| failed(&error));
+    }
+    if before.is_some() {
+        // A rename would replace a file that its owner made read-only.
+        rustix::fs::access(&target, Access::WRITE_OK).map_err(|error| failed(&error.into()))?;
+    }
+    let mode = match (privacy, before) {
+        (Privacy::Secret, _) => 0o600,
+        (Privacy::Public, Some(before)) => before.mode() & 0o7777,
+        (Privacy::Public, None) => 0o666,
+    };
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".kseal-")
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(folder)
+        .map_err(|error| failed(&error))?;
+    let doomed = (privacy == Privacy::Secret).then(|| Doomed::new(temporary.path()));
+    let written = temporary.write_all(octets).and_then(|()| temporary.as_file().sync_all());
+    written.map_err(|error| failed(&error))?;
+    temporary.persist(&target).map_err(|error| failed(&error.error))?;
+    drop(doomed);
+    Ok(())
+}
+
+/// A device or a pipe cannot be replaced.
+fn write_through(path: &Path, octets: &[u8]) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.write_all(octets)
+}
+
+/// Creates a file that must not be there yet, mode 0600.
+pub(crate) fn create_secret(path: &Path, octets: &[u8]) -> Result<()> {
+    if path.exists() {
+        return Err(Error::refused(format!("{} is there already, and a private key must not be lost", path.display()))
+            .hint("name another file, or move the old one away"));
+    }
+    write(path, octets, Privacy::Secret)
+}
+
+/// Whether two paths are one file.
+pub(crate) fn are_same(a: &Path, b: &Path) -> bool {
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+/// Whether group or others may read the file.
+pub(crate) fn is_readable_by_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0)
+}
+
+/// The user who owns the file.
+pub(crate) fn owner(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|metadata| metadata.uid())
+}
+
+/// The path without `.`, `..` and links, as far as it exists.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    let failed = |error: io::Error| Error::file(format!("cannot resolve {}", path.display())).because(&error);
+    if let Ok(path) = fs::canonicalize(path) {
+        return Ok(path);
+    }
+    let path = std::path::absolute(path).map_err(failed)?;
+    match (path.parent().map(fs::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(file)) => Ok(folder.join(file)),
+        _ => Ok(path),
+    }
+}
+
+/// A private folder for files that an editor opens, mode 0700, gone with the returned guard.
+pub(crate) fn secret_folder(parents: &[PathBuf]) -> Result<(PathBuf, Doomed)> {
+    let mut last = None;
+    for parent in parents {
+        let made = tempfile::Builder::new()
+            .prefix("kseal-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent);
+        match made {
+            Ok(folder) => {
+                let doomed = Doomed::new(folder.path());
+                return Ok((folder.keep(), doomed));
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    let error = last.unwrap_or_else(|| io::Error::other("no folder for temporary files"));
+    Err(Error::file("cannot make a private temporary folder").because(&error))
+}
+
+/// Creates a file of mode 0600 in a private folder.
+pub(crate) fn write_new_secret(path: &Path, octets: &[u8]) -> Result<()> {
+    let open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    open.and_then(|mut file| file.write_all(octets))
+        .map_err(|error| Error::file(format!("cannot write {}", path.display())).because(&error))
+}

@@ -1,0 +1,83 @@
+//! The only module that prints: data to stdout, talk to stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::{
+    error::{Error, Result},
+    settings::Environment,
+};
+
+/// Where the program talks.
+pub(crate) struct Output {
+    quiet: bool,
+    color: bool,
+}
+
+impl Output {
+    pub(crate) fn new(quiet: bool, environment: &Environment) -> Self {
+        Self { quiet, color: !environment.no_color && io::stderr().is_terminal() }
+    }
+
+    /// Whether what goes to stdout is seen by a person.
+    pub(crate) fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Whether progress may be drawn.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Data to stdout, whole.
+    ///
+    /// # Errors
+    /// If it cannot be written, as into a closed pipe or a full disk.
+    #[expect(clippy::unused_self, reason = "whoever prints holds the output")]
+    pub(crate) fn data(&self, bytes: &[u8]) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        written.map_err(|error| Error::file("cannot write to the standard output").because(&error))
+    }
+
+    /// A report to stdout as JSON, one line end at the end.
+    pub(crate) fn json(&self, value: &serde_json::Value) -> Result<()> {
+        self.data(format!("{value:#}\n").as_bytes())
+    }
+
+    /// Something worth knowing, unless `--quiet`.
+    pub(crate) fn note(&self, message: impl AsRef<str>) {
+        if !self.quiet {
+            self.line("", message.as_ref());
+        }
+    }
+
+    /// Something that is probably wrong, unless `--quiet`.
+    pub(crate) fn warn(&self, message: impl AsRef<str>) {
+        if !self.quiet {
+            self.line(self.label("warning:", "33"), message.as_ref());
+        }
+    }
+
+    /// An error, always.
+    pub(crate) fn error(&self, error: &Error) {
+        self.line(self.label("error:", "31"), error.message());
+        for cause in error.causes() {
+            self.line(self.label("caused by:", "31"), cause);
+        }
+        if let Some(hint) = error.advice() {
+            self.line(self.label("hint:", "36"), hint);
+        }
+    }
+
+    fn label<'l>(&self, label: &'l str, color: &str) -> std::borrow::Cow<'l, str> {
+        if self.color { format!("\x1b[1;{color}m{label}\x1b[0m").into() } else { label.into() }
+    }
+
+    #[expect(clippy::unused_self, reason = "whoever prints holds the output")]
+    fn line(&self, label: impl AsRef<str>, message: &str) {
+        let label = label.as_ref();
+        let space = if label.is_empty() { "" } else { " " };
+        // Where stderr is gone there is nobody to tell.
+        let _ = writeln!(io::stderr().lock(), "{label}{space}{message}");
+    }
+}

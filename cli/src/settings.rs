@@ -1,0 +1,52 @@
+//! The only module that reads the environment, the clock and the system's random generator.
+
+use std::{env, path::PathBuf};
+
+use jiff::Timestamp;
+use rand_core::UnwrapErr;
+
+/// The random generator of everything that is sealed.
+pub(crate) type Rng = UnwrapErr<getrandom::SysRng>;
+
+/// What the process was started with.
+pub(crate) struct Environment {
+    /// `NO_COLOR` is set to something (no-color.org).
+    pub no_color: bool,
+    /// `KSEAL_KEY_FILE`: files of private keys, as in PATH.
+    pub key_files: Vec<PathBuf>,
+    /// `KSEAL_CONFIG`: the configuration instead of the nearest `.kseal.yaml`.
+    pub config: Option<PathBuf>,
+    /// `VISUAL`, else `EDITOR`.
+    pub editor: Option<String>,
+    /// `XDG_RUNTIME_DIR`: a tmpfs of the user's own.
+    pub runtime_dir: Option<PathBuf>,
+    /// `TMPDIR`, or the system's default.
+    pub temp_dir: PathBuf,
+}
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+    pub(crate) fn read() -> Self {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            no_color: set("NO_COLOR").is_some(),
+            key_files: set("KSEAL_KEY_FILE").map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
+            config: set("KSEAL_CONFIG").map(PathBuf::from),
+            editor: ["VISUAL", "EDITOR"].into_iter().find_map(|name| set(name)?.into_string().ok()),
+            runtime_dir: set("XDG_RUNTIME_DIR").map(PathBuf::from),
+            temp_dir: env::temp_dir(),
+        }
+    }
+
+    /// The present.
+    #[expect(clippy::disallowed_methods, clippy::unused_self, reason = "this is where the clock is read")]
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// The operating system's random generator. It panics if the system has none to give.
+    #[expect(clippy::unused_self, reason = "whoever draws holds the environment")]
+    pub(crate) fn rng(&self) -> Rng {
+        UnwrapErr(getrandom::SysRng)
+    }
+}

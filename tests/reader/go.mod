@@ -1,0 +1,3 @@
+module kseal.dev/tests/reader
+
+go 1.26
