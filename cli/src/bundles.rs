@@ -31,12 +31,15 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Bundle> {
         [bundle] => {
             let text: SealingKeyBundle =
                 bundle.node.deserialize().map_err(|error| Error::input(format!("{name}: {error}")))?;
-            Bundle::read(&text).map_err(|error| Error::input(format!("{name}: the key bundle does not hold")).because(&error))
+            Bundle::read(&text)
+                .map_err(|error| Error::input(format!("{name}: the key bundle does not hold")).because(&error))
         }
         [] if objects.iter().any(|object| object.kind == "Secret") => Err(private(name)),
         [] => Err(Error::input(format!("{name}: neither a SealingKeyBundle nor a certificate"))
             .hint("`kseal keys generate` prints a bundle; a cluster publishes its own")),
-        _ => Err(Error::input(format!("{name}: more than one SealingKeyBundle")).hint("give one file for each cluster")),
+        _ => {
+            Err(Error::input(format!("{name}: more than one SealingKeyBundle")).hint("give one file for each cluster"))
+        }
     }
 }
 
@@ -51,7 +54,10 @@ pub(crate) fn warn_if_stale(bundle: &Bundle, now: Timestamp, output: &Output) {
     let Ok(issued_at) = publisher.issued_at.parse::<Timestamp>() else { return };
     let days = (now.as_second() - issued_at.as_second()) / 86_400;
     if days > STALE_DAYS {
-        output.warn(format!("the bundle of {} is {days} days old; fetch it again to seal for the newest key", bundle.name));
+        output.warn(format!(
+            "the bundle of {} is {days} days old; fetch it again to seal for the newest key",
+            bundle.name
+        ));
     }
 }
 

@@ -82,7 +82,8 @@ impl Config {
         let input = files::read(path)?;
         let broken = |message: String| Error::input(format!("{}: {message}", path.display()));
         let text: Text = kseal_manifest::from_str(&input.text).map_err(|error| {
-            broken(error.to_string()).hint("docs/configuration.md lists every field; docs/kseal.schema.json checks them")
+            broken(error.to_string())
+                .hint("docs/configuration.md lists every field; docs/kseal.schema.json checks them")
         })?;
         let min_suite = text.min_suite.as_deref().map(str::parse).transpose();
         let min_suite = min_suite.map_err(|error| broken(format!("minSuite: {error}")))?;
@@ -129,9 +130,9 @@ impl Config {
     /// The first rule whose paths match; `file` is absolute.
     pub(crate) fn rule(&self, file: &Path) -> Option<&Rule> {
         let relative = file.strip_prefix(self.folder()).unwrap_or(file);
-        self.rules.iter().find(|rule| {
-            rule.paths.as_ref().is_none_or(|paths| paths.iter().any(|matcher| matcher.is_match(relative)))
-        })
+        self.rules
+            .iter()
+            .find(|rule| rule.paths.as_ref().is_none_or(|paths| paths.iter().any(|matcher| matcher.is_match(relative))))
     }
 }
 

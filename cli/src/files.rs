@@ -169,10 +169,8 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
 pub(crate) fn secret_folder(parents: &[PathBuf]) -> Result<(PathBuf, Doomed)> {
     let mut last = None;
     for parent in parents {
-        let made = tempfile::Builder::new()
-            .prefix("kseal-")
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(parent);
+        let made =
+            tempfile::Builder::new().prefix("kseal-").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(parent);
         match made {
             Ok(folder) => {
                 let doomed = Doomed::new(folder.path());

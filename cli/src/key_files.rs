@@ -34,8 +34,7 @@ pub(crate) fn load(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
 /// Loads the private keys, of which there must be one.
 pub(crate) fn require(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
     if paths.is_empty() {
-        return Err(Error::no_key("no private key is at hand")
-            .hint("give its file with --key, or set KSEAL_KEY_FILE"));
+        return Err(Error::no_key("no private key is at hand").hint("give its file with --key, or set KSEAL_KEY_FILE"));
     }
     load(paths, output)
 }

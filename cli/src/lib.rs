@@ -13,11 +13,14 @@ mod fetch;
 mod files;
 mod key_files;
 mod meaning;
+mod opening;
 mod output;
 mod placing;
 mod recipients;
+mod sealing;
 mod secret;
 mod settings;
+mod sink;
 
 use std::process::ExitCode;
 

@@ -81,9 +81,10 @@ fn in_place(object: &Object<'_>) -> Result<SealedObject> {
 }
 
 fn spec<T: DeserializeOwned>(object: &Object<'_>) -> Result<T> {
-    let spec = object.node.get("spec").ok_or_else(|| {
-        Error::input(format!("{} at {} has no spec", describe(object), object.node.location()))
-    })?;
+    let spec = object
+        .node
+        .get("spec")
+        .ok_or_else(|| Error::input(format!("{} at {} has no spec", describe(object), object.node.location())))?;
     spec.deserialize().map_err(|error| Error::input(format!("{}: {error}", describe(object))))
 }
 

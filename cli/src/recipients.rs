@@ -156,7 +156,8 @@ impl<'o> Resolver<'o> {
         }
         let keys = self.source.keys.iter();
         let read = keys.map(|key| {
-            let text = if key.contains("://") { fetch::text(key)? } else { files::read(Path::new(key))?.text.to_string() };
+            let text =
+                if key.contains("://") { fetch::text(key)? } else { files::read(Path::new(key))?.text.to_string() };
             bundles::read(key, &text)
         });
         let bundles = read.collect::<Result<Vec<_>>>()?;
@@ -201,6 +202,8 @@ fn check_identity(name: &str, cluster: &Cluster, bundle: &Bundle) -> Result<()> 
         return Ok(());
     }
     let found = found.unwrap_or_else(|| "nobody's signature".to_owned());
-    Err(Error::refused(format!("the bundle of {name} is not signed by the pinned identity: pinned {pinned}, found {found}"))
-        .hint("if the cluster was made anew, compare the fingerprint by another way and change it in .kseal.yaml"))
+    Err(Error::refused(format!(
+        "the bundle of {name} is not signed by the pinned identity: pinned {pinned}, found {found}"
+    ))
+    .hint("if the cluster was made anew, compare the fingerprint by another way and change it in .kseal.yaml"))
 }

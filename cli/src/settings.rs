@@ -5,6 +5,11 @@ use std::{env, path::PathBuf};
 use jiff::Timestamp;
 use rand_core::UnwrapErr;
 
+use crate::{
+    args::{KeyArgs, RecipientArgs},
+    recipients::Source,
+};
+
 /// The random generator of everything that is sealed.
 pub(crate) type Rng = UnwrapErr<getrandom::SysRng>;
 
@@ -48,5 +53,20 @@ impl Environment {
     #[expect(clippy::unused_self, reason = "whoever draws holds the environment")]
     pub(crate) fn rng(&self) -> Rng {
         UnwrapErr(getrandom::SysRng)
+    }
+}
+
+impl RecipientArgs {
+    /// What recipients are found by.
+    pub(crate) fn settle(self, environment: &Environment) -> Source {
+        let config = self.config.or_else(|| environment.config.clone());
+        Source { keys: self.keys, config, allow_classical: self.allow_classical }
+    }
+}
+
+impl KeyArgs {
+    /// The files of private keys: those given, else those of the environment.
+    pub(crate) fn settle(self, environment: &Environment) -> Vec<PathBuf> {
+        if self.key.is_empty() { environment.key_files.clone() } else { self.key }
     }
 }

@@ -116,14 +116,6 @@ impl Key {
     pub(super) fn header(&self) -> String {
         format!("{} {}", self.suite(), base64(&self.seed))
     }
-
-    /// `enc ‖ ct` of HPKE.SealBase.
-    pub(super) fn seal_base(&self, info: &[u8], aad: &[u8], plaintext: &[u8], rng: &mut Generator) -> Vec<u8> {
-        match self.suite {
-            Suite::X25519 => seal_base::<X25519HkdfSha256>(&self.public(), info, aad, plaintext, rng),
-            Suite::XWing => seal_base::<XWing>(&self.public(), info, aad, plaintext, rng),
-        }
-    }
 }
 
 fn public<K: Kem>(seed: &[u8]) -> Vec<u8> {
@@ -163,7 +155,14 @@ impl DataKey {
     }
 
     pub(super) fn wrap(&self, recipient: Key, place: &[u8], rng: &mut Generator) -> Vec<u8> {
-        recipient.seal_base(b"kseal/1/wrap", place, &self.0, rng)
+        self.wrap_with_info(recipient, b"kseal/1/wrap", place, rng)
+    }
+
+    pub(super) fn wrap_with_info(&self, recipient: Key, info: &[u8], place: &[u8], rng: &mut Generator) -> Vec<u8> {
+        match recipient.suite {
+            Suite::X25519 => seal_base::<X25519HkdfSha256>(&recipient.public(), info, place, &self.0, rng),
+            Suite::XWing => seal_base::<XWing>(&recipient.public(), info, place, &self.0, rng),
+        }
     }
 
     /// The entry of `dataKeys`.

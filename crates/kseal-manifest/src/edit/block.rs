@@ -6,10 +6,10 @@ use crate::buffer::Buffer;
 use crate::edit::Position;
 use crate::edit::plan::{Insert, Plan};
 use crate::edit::writer::{Role, Slot, Writer};
-use crate::node::{Entry, Mapping, Node, Sequence};
+use crate::node::{Content, Entry, Mapping, Node, Scalar, ScalarStyle, Sequence};
 use crate::parse::lead_start;
-use crate::render::block::{entry as write_entry, item as write_item};
-use crate::text::{begins_line, column, line_start, next_line, skip_blanks};
+use crate::render::block::{ends_open, entry as write_entry, item as write_item};
+use crate::text::{begins_line, column, line_end, line_start, next_line, skip_blanks};
 use crate::tree::{Comments, Tree};
 use std::collections::BTreeMap;
 
@@ -19,12 +19,22 @@ struct Part {
     end: usize,
     /// Whether lines of deeper comments behind it may belong to it.
     collection: bool,
+    /// Whether it takes blank lines behind it for its own: its last value is `|+` or `>+`.
+    keeps_blanks: bool,
 }
 
 /// Something new between two parts.
 enum New<'e> {
     Entry(&'e str, &'e Tree),
     Item(&'e Tree),
+}
+
+impl<'e> New<'e> {
+    fn tree(&self) -> &'e Tree {
+        match self {
+            New::Entry(_, tree) | New::Item(tree) => tree,
+        }
+    }
 }
 
 /// New parts by the number of the old part that they stand before.
@@ -36,6 +46,7 @@ impl Writer<'_> {
             start: entry.site.start,
             end: entry_end(entry),
             collection: entry.value.is_block_collection(),
+            keeps_blanks: keeps_blanks(self.text, &entry.value),
         };
         let parts: Vec<_> = mapping.entries.iter().map(part).collect();
         let mut arrivals = Arrivals::new();
@@ -58,6 +69,7 @@ impl Writer<'_> {
             start: item.start,
             end: item.node.layout.end.max(item.start + 1),
             collection: item.node.is_block_collection(),
+            keeps_blanks: keeps_blanks(self.text, &item.node),
         });
         let parts: Vec<_> = parts.collect();
         let mut arrivals = Arrivals::new();
@@ -90,6 +102,7 @@ impl Writer<'_> {
             from = (0..parts.len()).find(|&n| plan.removes(n).is_none()).unwrap_or(0);
             self.begun_part(parts, plan, &mut arrivals, from, own_column);
         }
+        let mut blanks_taken = false;
         for number in from..=parts.len() {
             let new = arrivals.remove(&number).unwrap_or_default();
             let Some(part) = parts.get(number) else {
@@ -109,11 +122,17 @@ impl Writer<'_> {
             match plan.children.get(&number) {
                 Some(Plan { removed: Some(comments), .. }) => {
                     let next = parts.get(number + 1).map_or(self.text.len(), |next| next.start);
-                    let (start, end) = self.lines_of(part, floor(number), next, *comments);
+                    let (start, mut end) = self.lines_of(part, floor(number), next, *comments);
+                    if blanks_taken {
+                        end = self.skip_blank_lines(end, self.text.len());
+                    }
                     self.splices.delete(start, end);
                 }
-                Some(child) => change(self, number, child),
-                None => {}
+                Some(child) => {
+                    blanks_taken = part.keeps_blanks && child.set.is_none();
+                    change(self, number, child);
+                }
+                None => blanks_taken = part.keeps_blanks,
             }
         }
     }
@@ -133,6 +152,14 @@ impl Writer<'_> {
             end = next_line(self.text, end);
         }
         (line_start(self.text, lead_start(self.text, part.start, floor)), end)
+    }
+
+    fn skip_blank_lines(&self, offset: usize, limit: usize) -> usize {
+        let mut line = offset;
+        while line < limit && skip_blanks(self.text, line) == line_end(self.text, line) {
+            line = next_line(self.text, line);
+        }
+        line
     }
 
     /// The begin of a collection whose first part shares its line with what is before it: what is
@@ -169,9 +196,7 @@ impl Writer<'_> {
                 }
                 None => (line_start(self.text, parts[number].start), 0),
             };
-            while line < start && skip_blanks(self.text, line) == crate::text::line_end(self.text, line) {
-                line = next_line(self.text, line);
-            }
+            line = self.skip_blank_lines(line, start);
             if line < start {
                 break;
             }
@@ -206,6 +231,9 @@ impl Writer<'_> {
                 out.push_str(self.block.line_break);
             }
         }
+        if !complete && new.last().is_some_and(|new| ends_open(new.tree())) {
+            out.push_str(self.block.line_break);
+        }
         self.splices.insert(at, out);
     }
 
@@ -222,6 +250,18 @@ impl Writer<'_> {
                 write_item(out, tree, own_column, &self.block);
             }
         }
+    }
+}
+
+/// Whether the last value of a node is a block scalar that keeps the blank lines at its end.
+fn keeps_blanks(text: &str, node: &Node) -> bool {
+    match &node.target().content {
+        Content::Scalar(Scalar { style: ScalarStyle::Block { header_end }, .. }) => {
+            text[node.layout.body..*header_end].contains('+')
+        }
+        Content::Mapping(mapping) => mapping.entries.last().is_some_and(|entry| keeps_blanks(text, &entry.value)),
+        Content::Sequence(sequence) => sequence.items.last().is_some_and(|item| keeps_blanks(text, &item.node)),
+        Content::Scalar(_) | Content::Shared(_) => false,
     }
 }
 

@@ -48,6 +48,7 @@ impl Writer<'_> {
                 header.push_str(block::literal_header(text));
                 let mut lines = Self::buffer();
                 block::literal(&mut lines, text, slot.column + self.block.unit, &self.block);
+                self.close(&mut lines, tree, node.layout.end);
                 self.replace_block(node, slot, &header, Some(lines));
             }
             Form::Lines => self.set_lines(node, tree, slot),
@@ -72,7 +73,6 @@ impl Writer<'_> {
     /// Puts a text where the old value began, and lines, if any, on the lines below it; what else
     /// the old value had goes. Comments on the first line stay.
     fn replace_block(&mut self, node: &Node, slot: Slot<'_>, first: &Buffer, lines: Option<Buffer>) {
-        let layout = &node.layout;
         let (start, end, rest) = self.old_extent(node, slot);
         let mut out = Self::buffer();
         if start == end && !begins_line(self.text, start) {
@@ -82,15 +82,11 @@ impl Writer<'_> {
         self.splices.replace(start, end, out);
         let after = line_end(self.text, end);
         let rest = rest.max(after);
-        let mut lines = match lines {
+        let lines = match lines {
             Some(lines) => lines,
             None if rest > after => Buffer::new(),
             None => return,
         };
-        // Lines that end the text need a line break to be complete.
-        if rest == self.text.len() && !lines.is_empty() && layout.end <= rest {
-            lines.push_str(self.block.line_break);
-        }
         self.splices.replace(after, rest, lines);
     }
 
@@ -134,6 +130,7 @@ impl Writer<'_> {
                 own_column += 1;
             }
             self.collection(&mut out, tree, own_column, true);
+            self.close(&mut out, tree, rest);
             self.splices.replace(start, end, out);
             self.splices.delete(after, rest);
             return;
@@ -143,7 +140,15 @@ impl Writer<'_> {
         self.splices.delete(start, end);
         out.push_str(self.block.line_break);
         self.collection(&mut out, tree, self.column_below(node, tree, slot), false);
+        self.close(&mut out, tree, rest);
         self.splices.replace(after, rest, out);
+    }
+
+    /// Ends the last line of new lines that end the text, where it needs an end.
+    fn close(&self, out: &mut Buffer, tree: &Tree, end: usize) {
+        if block::ends_open(tree) && line_end(self.text, end) == self.text.len() {
+            out.push_str(self.block.line_break);
+        }
     }
 
     fn collection(&self, out: &mut Buffer, tree: &Tree, own_column: usize, begun: bool) {

@@ -105,8 +105,8 @@ fn a_scalar_keeps_its_quotes_and_the_comment_behind_it() {
 #[test]
 fn several_lines_become_a_literal_block() {
     let text = "a: x # c\r\nb:\r\n- y\r\n- |\r\n  z\r\n";
-    let edits = vec![set("a", "1\n2\n"), set("b.0", "3\n4"), set("b.1", "5\n6\n\n")];
-    let expected = "a: | # c\r\n  1\r\n  2\r\nb:\r\n- |-\r\n  3\r\n  4\r\n- |+\r\n  5\r\n  6\r\n\r\n";
+    let edits = vec![set("a", "1\n2\n"), set("b.0", "3\n4"), set("b.1", "5\n6\n\n7\n")];
+    let expected = "a: | # c\r\n  1\r\n  2\r\nb:\r\n- |-\r\n  3\r\n  4\r\n- |\r\n  5\r\n  6\r\n\r\n  7\r\n";
     assert_eq!(apply(text, edits), expected);
 }
 

@@ -182,13 +182,17 @@ fn scalar(text: Zeroizing<String>, style: ScalarStyle, value: Value) -> Content 
     Content::Scalar(Scalar { text, style, value })
 }
 
+/// A number by JSON's grammar. serde_json checks it, but rounds floats unless built otherwise.
 fn number(word: &str) -> Option<Value> {
-    let number: serde_json::Number = serde_json::from_str(word).ok()?;
-    if let Some(value) = number.as_i64() {
+    serde_json::from_str::<serde_json::Number>(word).ok()?;
+    if word == "-0" {
+        return Some(Value::Float(-0.0));
+    }
+    if let Ok(value) = word.parse() {
         return Some(Value::Int(value));
     }
-    if let Some(value) = number.as_u64() {
+    if let Ok(value) = word.parse() {
         return Some(Value::Uint(value));
     }
-    number.as_f64().map(Value::Float)
+    word.parse().ok().map(Value::Float)
 }

@@ -27,6 +27,9 @@ use zeroize::Zeroizing;
 /// How much aliases may add to a document: nodes, and pieces of 32 bytes of text.
 const EXPANSION_LIMIT: usize = 400_000;
 
+const BINARY_TAG: &str = "tag:yaml.org,2002:binary";
+const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
+
 pub(super) fn parse(text: &str) -> Result<Vec<Document>, ParseError> {
     check_characters(text)?;
     let options = granit_parser::options! {
@@ -297,12 +300,12 @@ impl<'t> Builder<'t> {
                 at = skip_trivia(self.text, self.cursor);
             }
             let key_location = self.locator.locate(at);
+            let merge = is_merge(&event);
             let key = self.node(event, &offsets)?;
             let Some(scalar) = key.scalar() else {
                 return Err(ParseError::Key { location: key_location });
             };
             let quoted = scalar.style == ScalarStyle::Double;
-            let merge = is_merge(&key, scalar);
             let Some(text) = scalar::key(scalar.value, &scalar.text) else {
                 return Err(ParseError::Key { location: key_location });
             };
@@ -353,8 +356,10 @@ impl<'t> Builder<'t> {
     }
 }
 
-fn is_merge(key: &Node, scalar: &Scalar) -> bool {
-    &**scalar.text == "<<" && scalar.style == ScalarStyle::Plain && !key.is_alias()
+/// Whether an event is a merge key: `<<` without quotes, and without a tag that says otherwise.
+fn is_merge(event: &Event<'_>) -> bool {
+    let Event::Scalar(text, Style::Plain, _, tag) = event else { return false };
+    text == "<<" && tag.as_ref().is_none_or(|tag| tag_name(tag) == MERGE_TAG)
 }
 
 fn tag_name(tag: &granit_parser::Tag) -> String {
@@ -370,7 +375,7 @@ fn tag_value(tag: &str, text: &str, location: Location) -> Result<Value, ParseEr
         let tag = tag.replace(STANDARD_TAG, "!!");
         Err(ParseError::Tag { location, tag, problem })
     };
-    if tag == "tag:yaml.org,2002:binary" {
+    if tag == BINARY_TAG {
         return error("is not supported, Kubernetes would decode the value twice");
     }
     match scalar::tagged(tag, text) {

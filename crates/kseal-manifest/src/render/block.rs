@@ -146,10 +146,16 @@ pub(crate) fn inline(out: &mut Buffer, tree: &Tree, quotes: Quotes) {
 
 /// The header of a literal block for this text.
 pub(crate) fn literal_header(text: &str) -> &'static str {
-    match text.strip_suffix('\n') {
-        None => "|-",
-        Some(rest) if rest.ends_with('\n') => "|+",
-        Some(_) => "|",
+    if text.ends_with('\n') { "|" } else { "|-" }
+}
+
+/// Whether what is written last is a literal block that needs a line break behind it.
+pub(crate) fn ends_open(tree: &Tree) -> bool {
+    match tree {
+        Tree::Str(text) => string::is_literal(text) && text.ends_with('\n'),
+        Tree::Map(entries) => entries.last().is_some_and(|entry| ends_open(&entry.value)),
+        Tree::Seq(items) => items.last().is_some_and(ends_open),
+        _ => false,
     }
 }
 

@@ -66,10 +66,12 @@ pub(crate) fn double_quoted(out: &mut Buffer, text: &str) {
 }
 
 /// Whether a text of several lines can be written as a literal block. One that begins with white
-/// space would need an indentation indicator, which readers understand differently.
+/// space would need an indentation indicator, which readers understand differently, and one that
+/// ends in blank lines would take those that follow it for its own.
 pub(crate) fn is_literal(text: &str) -> bool {
     text.contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
+        && !text.ends_with("\n\n")
         && text.chars().all(|c| c == '\n' || c == '\t' || is_printable(c))
 }
 

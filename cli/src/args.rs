@@ -1,0 +1,46 @@
+//! What can be typed, and nothing else: clap's types.
+
+mod common;
+mod seal;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
+pub use common::{ScopeName, SealFormat};
+pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a check found something
+  2  the command line is wrong
+  3  the input is not what it must be
+  4  no key, or nobody to seal for
+  5  it does not open
+  6  refused for safety
+  7  a file cannot be read or written
+  8  the cluster cannot be reached or says no";
+
+/// Makes Kubernetes Secrets fit for git
+#[derive(Parser)]
+#[command(name = "kseal", version, after_help = EXIT_CODES, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args)]
+pub(crate) struct GlobalArgs {
+    /// Say nothing on stderr but errors
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Encrypt(EncryptArgs),
+    Decrypt(DecryptArgs),
+    Get(GetArgs),
+}

@@ -1,0 +1,82 @@
+//! The group that seals and opens whole files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{KeyArgs, OutputArgs, RecipientArgs, ScopeName, SealFormat};
+
+/// Seal the values of Secrets
+///
+/// Reads manifests in YAML or JSON and seals the values of every Secret in them. Everything else passes through byte
+/// for byte. Values that are sealed already stay as they are.
+#[derive(Args)]
+pub(crate) struct EncryptArgs {
+    /// Manifests to read; `-` or none is the standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How to seal [default: that of the rule in .kseal.yaml, else kseal]
+    #[arg(short, long, value_enum)]
+    pub format: Option<SealFormat>,
+    /// Where the values may be opened [default: that of the rule in .kseal.yaml, else Strict]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub scope: Option<ScopeName>,
+    /// Namespace of Secrets that do not state one
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Name to give to the Secret
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Seal the input itself as the value of this item, and print a fragment to merge into a file
+    #[arg(long, value_name = "ITEM", conflicts_with_all = ["in_place", "allow_empty"])]
+    pub raw: Option<String>,
+    /// Accept Secrets without any value
+    #[arg(long)]
+    pub allow_empty: bool,
+    #[command(flatten)]
+    pub recipients: RecipientArgs,
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// Open sealed values
+///
+/// Turns sealed objects back into Secrets. A Secret that was sealed in place becomes the file that it was.
+#[derive(Args)]
+pub(crate) struct DecryptArgs {
+    /// Manifests to read; `-` or none is the standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Namespace of objects that do not state one
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Print secrets even to a terminal
+    #[arg(long)]
+    pub show: bool,
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// Print one value
+#[derive(Args)]
+pub(crate) struct GetArgs {
+    /// Sealed manifest to read; `-` is the standard input
+    pub file: PathBuf,
+    /// Item key
+    pub item: String,
+    /// Name of the object, if the file holds several: `name` or `namespace/name`
+    #[arg(long, value_name = "NAME")]
+    pub object: Option<String>,
+    /// Namespace of objects that do not state one
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Print the secret even to a terminal
+    #[arg(long)]
+    pub show: bool,
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}

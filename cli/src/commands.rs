@@ -1,0 +1,19 @@
+//! What is done, one command a file.
+
+mod decrypt;
+mod encrypt;
+mod get;
+
+use crate::{args::Command, error::Result, output::Output, settings::Environment};
+
+/// Exit code of a command that did its work.
+pub(crate) const DONE: u8 = 0;
+
+/// Runs one command; returns the exit code.
+pub(crate) fn run(command: Command, environment: &Environment, output: &Output) -> Result<u8> {
+    match command {
+        Command::Encrypt(args) => encrypt::run(args, environment, output),
+        Command::Decrypt(args) => decrypt::run(args, environment, output),
+        Command::Get(args) => get::run(args, environment, output),
+    }
+}

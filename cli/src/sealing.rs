@@ -1,0 +1,160 @@
+//! Seals the plaintext Secrets of a text.
+
+pub(crate) mod in_place;
+mod metadata;
+pub(crate) mod native;
+mod previous;
+pub(crate) mod retype;
+pub(crate) mod upstream;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kseal_api::DataKey;
+use kseal_core::{Format, MAX_OBJECT_BYTES, WARN_OBJECT_BYTES, seal_native};
+use kseal_manifest::{Edit, Manifest, Object};
+use zeroize::Zeroizing;
+
+use crate::{
+    args::SealFormat,
+    error::{Error, Result},
+    meaning::{self, Meaning},
+    output::Output,
+    placing::{Placed, Placing},
+    recipients::Recipients,
+    secret::{self, Item},
+    settings::{Environment, Rng},
+};
+
+pub(crate) use previous::Previous;
+
+/// How to seal.
+pub(crate) struct Sealing<'a> {
+    pub format: SealFormat,
+    pub recipients: &'a Recipients,
+    pub placing: Placing,
+    pub allow_empty: bool,
+    pub previous: Previous,
+    pub now: Timestamp,
+    pub environment: &'a Environment,
+    pub output: &'a Output,
+}
+
+/// A text whose Secrets are sealed.
+pub(crate) struct Sealed {
+    pub text: Zeroizing<String>,
+    /// How many Secrets were plaintext and are sealed now.
+    pub sealed: usize,
+    /// How many objects were sealed before.
+    pub kept: usize,
+}
+
+impl Sealing<'_> {
+    /// Seals every plaintext Secret of a text; `name` is that of the file.
+    ///
+    /// # Errors
+    /// If one of them cannot be sealed: then none is.
+    pub(crate) fn seal(&self, name: &str, text: &str) -> Result<Sealed> {
+        let manifest =
+            Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")).hint(WANTED))?;
+        let mut rng = self.environment.rng();
+        let mut edits = Vec::new();
+        let (mut sealed, mut kept) = (0, 0);
+        let objects = manifest.objects();
+        for object in &objects {
+            let more = match meaning::of(object).map_err(|error| error.at(name))? {
+                Meaning::Plain => self.object(object, &mut rng).map_err(|error| error.at(name))?,
+                Meaning::Sealed(sealed) if sealed.format == Format::InPlace => {
+                    self.rest_of(object, &sealed, &mut rng).map_err(|error| error.at(name))?
+                }
+                Meaning::Sealed(_) => Vec::new(),
+                Meaning::Other => continue,
+            };
+            *(if more.is_empty() { &mut kept } else { &mut sealed }) += 1;
+            edits.extend(more);
+        }
+        if sealed + kept == 0 {
+            return Err(nothing_found(name, &manifest, &objects));
+        }
+        if self.format != SealFormat::Secret {
+            edits.extend(retype::untype_lists(&objects));
+        }
+        let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
+        self.check_size(name, &text)?;
+        Ok(Sealed { text, sealed, kept })
+    }
+
+    /// Seals one plaintext Secret.
+    fn object(&self, object: &Object<'_>, rng: &mut Rng) -> Result<Vec<Edit>> {
+        let items = secret::items(object)?;
+        if items.is_empty() && !self.allow_empty {
+            return Err(Error::input(format!(
+                "{} at {} has no values",
+                meaning::describe(object),
+                object.node.location()
+            ))
+            .hint("an empty Secret is probably a mistake; --allow-empty accepts it"));
+        }
+        let placed = self.placing.place(object)?;
+        match self.format {
+            SealFormat::Kseal => self.native(object, &items, &placed, rng),
+            SealFormat::Bitnami => self.upstream(object, &items, &placed, rng),
+            SealFormat::Secret => self.in_place(object, &items, &placed, rng),
+        }
+    }
+
+    /// Seals items under one fresh data key, and keeps what an earlier output has for values that did not change.
+    fn items(&self, items: &[Item], placed: &Placed, rng: &mut Rng) -> Result<Texts> {
+        let mut texts = self.previous.unchanged(items, placed, self.recipients)?;
+        let changed = items.iter().filter(|item| !texts.values.contains_key(&item.key));
+        let changed: Vec<_> = changed.map(|item| (item.key.as_str(), item.value.as_slice())).collect();
+        let recipients = self.recipients.sealing_keys()?;
+        let new = seal_native(&placed.place, &recipients, changed, rng)
+            .map_err(|error| Error::no_key("cannot seal").because(&error))?;
+        texts.values.extend(new.values);
+        texts.data_keys.extend(new.data_key);
+        Ok(texts)
+    }
+
+    fn check_size(&self, name: &str, text: &str) -> Result<()> {
+        if text.len() < WARN_OBJECT_BYTES {
+            return Ok(());
+        }
+        let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
+        for object in manifest.objects() {
+            let (bytes, object) = (meaning::json_bytes(&object), meaning::describe(&object));
+            if bytes > MAX_OBJECT_BYTES {
+                return Err(Error::input(format!(
+                    "{name}: {object} would be {bytes} bytes, and etcd takes no more than {MAX_OBJECT_BYTES}"
+                ))
+                .hint("split it into several Secrets"));
+            }
+            if bytes > WARN_OBJECT_BYTES {
+                self.output
+                    .warn(format!("{name}: {object} has {bytes} bytes; objects of this size slow a cluster down"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sealed texts of one object.
+#[derive(Default)]
+pub(crate) struct Texts {
+    pub data_keys: BTreeMap<String, DataKey>,
+    pub values: BTreeMap<String, String>,
+}
+
+const WANTED: &str = "kseal reads Kubernetes manifests in YAML or JSON";
+
+fn nothing_found(name: &str, manifest: &Manifest, objects: &[Object<'_>]) -> Error {
+    if manifest.documents().iter().all(kseal_manifest::Document::is_empty) {
+        return Error::input(format!("{name}: there is nothing in it")).hint(WANTED);
+    }
+    let mut kinds: Vec<&str> = objects.iter().map(|object| object.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let found = if kinds.is_empty() { "no Kubernetes object at all".to_owned() } else { kinds.join(", ") };
+    Error::input(format!("{name}: no Secret in it, but {found}"))
+        .hint("only `kind: Secret` of `apiVersion: v1` is sealed")
+}
