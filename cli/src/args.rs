@@ -1,12 +1,14 @@
 //! What can be typed, and nothing else: clap's types.
 
 mod common;
+mod keys;
 mod seal;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
+pub(crate) use keys::{GenerateArgs, KeysArgs, KeysCommand, SuiteName};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
 
 const EXIT_CODES: &str = "\
@@ -43,4 +45,5 @@ pub(crate) enum Command {
     Encrypt(EncryptArgs),
     Decrypt(DecryptArgs),
     Get(GetArgs),
+    Keys(KeysArgs),
 }

@@ -3,6 +3,7 @@
 mod decrypt;
 mod encrypt;
 mod get;
+mod keys;
 
 use crate::{args::Command, error::Result, output::Output, settings::Environment};
 
@@ -15,5 +16,6 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
         Command::Encrypt(args) => encrypt::run(args, environment, output),
         Command::Decrypt(args) => decrypt::run(args, environment, output),
         Command::Get(args) => get::run(args, environment, output),
+        Command::Keys(args) => keys::run(args, environment, output),
     }
 }

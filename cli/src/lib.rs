@@ -12,6 +12,7 @@ mod error;
 mod fetch;
 mod files;
 mod key_files;
+mod key_manifest;
 mod meaning;
 mod opening;
 mod output;

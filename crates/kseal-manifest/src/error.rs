@@ -197,13 +197,13 @@ pub enum EditError {
         location: Location,
     },
     /// A presentation that this crate reads but does not edit.
-    #[error("{path} ({location}): cannot edit {what}")]
+    #[error("{path} ({location}): {what}")]
     Unsupported {
         /// The path of the part.
         path: Path,
         /// Where it stands.
         location: Location,
-        /// The presentation.
+        /// The presentation, and that it cannot be edited.
         what: &'static str,
     },
     /// The edited text would not be read as what was meant. The text is left as it was; please

@@ -94,7 +94,7 @@ fn add<'e>(manifest: &Manifest, plans: &mut BTreeMap<usize, Plan<'e>>, edit: &'e
         Edit::Remove { comments, .. } => {
             replaceable(document, node, path)?;
             if path.steps().is_empty() {
-                let what = "away a whole document";
+                let what = "a whole document cannot be removed";
                 return Err(EditError::Unsupported { path: path.clone(), location: node.location(), what });
             }
             if plan.removed.replace(*comments).is_some() {
@@ -193,7 +193,7 @@ fn check(plan: &Plan<'_>, node: &Node, path: &mut Path) -> Result<(), EditError>
     let unsupported = |path: &Path, location, what| Err(EditError::Unsupported { path: path.clone(), location, what });
     let bare = node.layout.start == node.layout.body && is_bare_pair(node);
     if bare && plan.restructures() {
-        return unsupported(path, node.location(), "a pair without braces");
+        return unsupported(path, node.location(), "a pair without braces cannot be edited");
     }
     for (&number, child) in &plan.children {
         match &node.target().content {
@@ -201,7 +201,7 @@ fn check(plan: &Plan<'_>, node: &Node, path: &mut Path) -> Result<(), EditError>
                 let entry = &mapping.entries[number];
                 path.push(Step::Key(entry.key.clone()));
                 if entry.site.explicit {
-                    return unsupported(path, entry.key_location, "an entry written with `?`");
+                    return unsupported(path, entry.key_location, "an entry written with `?` cannot be edited");
                 }
                 check(child, &entry.value, path)?;
             }
