@@ -165,3 +165,101 @@ pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the documents are read to hold the reader against them")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn document(name: &str) -> String {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
+    }
+
+    fn properties<'s>(schema: &'s Value, at: &str) -> BTreeSet<&'s str> {
+        let object = schema.pointer(at).unwrap();
+        assert_eq!(object["additionalProperties"], false, "{at}");
+        object["properties"].as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    /// The fields that a reader knows, as serde names them when it meets another.
+    fn known_by<T: DeserializeOwned>() -> BTreeSet<String> {
+        let Err(error) = kseal_manifest::from_str::<T>("nonsense: 1\n") else { panic!("it reads nonsense") };
+        let text = error.to_string();
+        let (_, names) = text.split_once("expected").unwrap_or_else(|| panic!("{text}"));
+        names.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+    }
+
+    #[test]
+    fn the_schema_and_the_reader_know_the_same_fields() {
+        let schema: Value = serde_json::from_str(&document("kseal.schema.json")).unwrap();
+        for (at, known) in [
+            ("", known_by::<Text>()),
+            ("/properties/clusters/additionalProperties", known_by::<Cluster>()),
+            ("/properties/rules/items", known_by::<RuleText>()),
+        ] {
+            assert_eq!(properties(&schema, at), known.iter().map(String::as_str).collect(), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_reader_takes_every_value_that_the_schema_lists_and_wants_what_it_requires() {
+        let schema: Value = serde_json::from_str(&document("kseal.schema.json")).unwrap();
+        let list = |at: &str| -> Vec<String> {
+            schema.pointer(at).unwrap().as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+        };
+        for suite in list("/properties/minSuite/enum") {
+            assert!(suite.parse::<Suite>().is_ok(), "{suite}");
+        }
+        for (field, at) in [("scope", "scope"), ("format", "format")] {
+            for value in list(&format!("/properties/rules/items/properties/{at}/enum")) {
+                let rule = kseal_manifest::from_str::<RuleText>(&format!("clusters: [prod]\n{field}: {value}\n"));
+                assert!(rule.is_ok(), "{field}: {value}");
+            }
+        }
+        assert_eq!(list("/required"), ["clusters"]);
+        assert!(kseal_manifest::from_str::<Text>("{}").is_err());
+        assert_eq!(list("/properties/clusters/additionalProperties/required"), ["bundle"]);
+        assert!(kseal_manifest::from_str::<Cluster>("{}").is_err());
+        assert_eq!(list("/properties/rules/items/required"), ["clusters"]);
+        assert!(kseal_manifest::from_str::<RuleText>("{}").is_err());
+    }
+
+    #[test]
+    fn the_documented_example_reads_and_its_rules_fit_as_it_says() {
+        let document = document("configuration.md");
+        let example = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        std::fs::write(&path, example).unwrap();
+        let config = Config::read(&path).unwrap_or_else(|error| panic!("{}", error.message()));
+        assert_eq!(config.min_suite, Some(Suite::XWing));
+        let clusters = |file: &str| config.rule(&folder.path().join(file)).unwrap().clusters.join(", ");
+        assert_eq!(clusters("apps/prod/deep/db.yaml"), "prod");
+        assert_eq!(clusters("shared/db.yaml"), "prod, staging");
+        assert_eq!(clusters("apps/db.yaml"), "staging");
+        for field in config.clusters.keys() {
+            assert!(example.contains(field));
+        }
+    }
+
+    #[test]
+    fn the_document_has_a_row_for_every_field() {
+        let schema: Value = serde_json::from_str(&document("kseal.schema.json")).unwrap();
+        let text = document("configuration.md");
+        for (at, prefix) in
+            [("/properties/clusters/additionalProperties", "clusters.NAME."), ("/properties/rules/items", "rules[].")]
+        {
+            for field in properties(&schema, at) {
+                assert!(text.contains(&format!("| `{prefix}{field}` |")), "{prefix}{field}");
+            }
+        }
+        for field in ["minSuite", "allowClassical"] {
+            assert!(text.contains(&format!("| `{field}` |")), "{field}");
+        }
+    }
+}
