@@ -107,7 +107,7 @@ pub(crate) fn read_secret(object: &Object<'_>) -> Result<KeySecret> {
     let declared = object.node.get("type").and_then(kseal_manifest::Node::as_str);
     // A Secret that was copied by hand may have lost its type.
     let type_ = declared.unwrap_or(key_secret::TLS_TYPE);
-    let item = |name: &str| items.iter().find(|item| item.key == name).map(|item| item.value.clone());
+    let item = |name: &str| items.iter().find(|item| item.key == name).map(|item| item.value.as_slice());
     KeySecret::read(type_, stated, item).map_err(|error| {
         let name = object.name().unwrap_or("(no name)");
         Error::input(format!("Secret {name} at {} is no private key", object.node.location())).because(&error)

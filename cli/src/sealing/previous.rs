@@ -53,7 +53,7 @@ impl Previous {
             else {
                 continue;
             };
-            if *before == item.value && is_current(value) {
+            if **before == *item.value && is_current(value) {
                 texts.values.insert(item.key.clone(), value.to_string());
                 let data_key = &envelope.data_keys()[&value.handle()];
                 texts.data_keys.insert(data_key.handle().to_string(), data_key_text(data_key));
@@ -80,7 +80,7 @@ impl Previous {
         let before: BTreeMap<&str, &str> = object.upstream_items().collect();
         for item in items {
             if let (Some(Ok(value)), Some(text)) = (opened.get(&item.key), before.get(item.key.as_str()))
-                && *value == item.value
+                && **value == *item.value
             {
                 texts.insert(item.key.clone(), (*text).to_owned());
             }

@@ -111,7 +111,7 @@ fn open_with<C: AeadInOut + KeyInit>(key: &[u8], ciphertext: &[u8]) -> Option<Pl
     let mut opened = Zeroizing::new(ciphertext.to_vec());
     let cipher = C::new_from_slice(key).ok()?;
     cipher.decrypt_in_place(&aes_gcm::Nonce::default(), &[], &mut *opened).ok()?;
-    Some(opened)
+    Some(opened.into())
 }
 
 /// What came of opening one object.
