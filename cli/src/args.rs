@@ -1,14 +1,18 @@
 //! What can be typed, and nothing else: clap's types.
 
 mod common;
+mod git;
 mod keys;
+mod look;
 mod seal;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
+pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
 pub(crate) use keys::{GenerateArgs, KeysArgs, KeysCommand, SuiteName};
+pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
 
 const EXIT_CODES: &str = "\
@@ -45,5 +49,9 @@ pub(crate) enum Command {
     Encrypt(EncryptArgs),
     Decrypt(DecryptArgs),
     Get(GetArgs),
+    Inspect(InspectArgs),
+    Verify(VerifyArgs),
+    Check(CheckArgs),
+    Git(GitArgs),
     Keys(KeysArgs),
 }

@@ -1,14 +1,20 @@
 //! What is done, one command a file.
 
+mod check;
 mod decrypt;
 mod encrypt;
 mod get;
+mod git;
+mod inspect;
 mod keys;
+mod verify;
 
 use crate::{args::Command, error::Result, output::Output, settings::Environment};
 
 /// Exit code of a command that did its work.
 pub(crate) const DONE: u8 = 0;
+/// Exit code of a check that found something.
+pub(crate) const FOUND: u8 = 1;
 
 /// Runs one command; returns the exit code.
 pub(crate) fn run(command: Command, environment: &Environment, output: &Output) -> Result<u8> {
@@ -16,6 +22,10 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
         Command::Encrypt(args) => encrypt::run(args, environment, output),
         Command::Decrypt(args) => decrypt::run(args, environment, output),
         Command::Get(args) => get::run(args, environment, output),
+        Command::Inspect(args) => inspect::run(args, environment, output),
+        Command::Verify(args) => verify::run(args, environment, output),
+        Command::Check(args) => check::run(args, output),
+        Command::Git(args) => git::run(args, environment, output),
         Command::Keys(args) => keys::run(args, environment, output),
     }
 }

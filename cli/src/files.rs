@@ -1,5 +1,7 @@
 //! The only module that reads and writes files. Files are written whole or not at all.
 
+pub(crate) mod walk;
+
 use std::{
     fs, io,
     io::{Read as _, Write as _},
@@ -132,6 +134,21 @@ pub(crate) fn create_secret(path: &Path, octets: &[u8]) -> Result<()> {
             .hint("name another file, or move the old one away"));
     }
     write(path, octets, Privacy::Secret)
+}
+
+/// Makes a folder, and those that it stands in.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| Error::file(format!("cannot make {}", path.display())).because(&error))
+}
+
+/// Whether it is a folder.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// The length of a file, if it can be known.
+pub(crate) fn len(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|metadata| metadata.len())
 }
 
 /// Whether two paths are one file.

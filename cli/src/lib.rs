@@ -11,6 +11,8 @@ mod config;
 mod error;
 mod fetch;
 mod files;
+mod git;
+mod guard;
 mod key_files;
 mod key_manifest;
 mod meaning;
@@ -22,6 +24,8 @@ mod sealing;
 mod secret;
 mod settings;
 mod sink;
+mod standings;
+mod textconv;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rand_core::UnwrapErr;
 
 use crate::{
-    args::{KeyArgs, RecipientArgs},
+    args::{BundleArgs, KeyArgs, RecipientArgs},
     recipients::Source,
 };
 
@@ -61,6 +61,14 @@ impl RecipientArgs {
     pub(crate) fn settle(self, environment: &Environment) -> Source {
         let config = self.config.or_else(|| environment.config.clone());
         Source { keys: self.keys, config, allow_classical: self.allow_classical }
+    }
+}
+
+impl BundleArgs {
+    /// What bundles are found by.
+    pub(crate) fn settle(self, environment: &Environment) -> Source {
+        let config = self.config.or_else(|| environment.config.clone());
+        Source { keys: self.keys, config, allow_classical: false }
     }
 }
 
