@@ -1,15 +1,21 @@
 //! What can be typed, and nothing else: clap's types.
 
 mod common;
+mod help;
 mod keys;
+mod repository;
 mod seal;
+mod shell;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
-pub(crate) use keys::{GenerateArgs, KeysArgs, KeysCommand, SuiteName};
+pub(crate) use help::{PLUGIN, command};
+pub(crate) use keys::{ExportArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
+pub(crate) use repository::{ConvertArgs, ReencryptArgs};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
+pub(crate) use shell::{CompletionArgs, ManArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -46,4 +52,9 @@ pub(crate) enum Command {
     Decrypt(DecryptArgs),
     Get(GetArgs),
     Keys(KeysArgs),
+    Reencrypt(ReencryptArgs),
+    Convert(ConvertArgs),
+    Completion(CompletionArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }

@@ -1,14 +1,20 @@
 //! What is done, one command a file.
 
+mod completion;
+mod convert;
 mod decrypt;
 mod encrypt;
 mod get;
 mod keys;
+mod man;
+mod reencrypt;
 
 use crate::{args::Command, error::Result, output::Output, settings::Environment};
 
 /// Exit code of a command that did its work.
 pub(crate) const DONE: u8 = 0;
+/// Exit code of a check that found something.
+pub(crate) const FOUND: u8 = 1;
 
 /// Runs one command; returns the exit code.
 pub(crate) fn run(command: Command, environment: &Environment, output: &Output) -> Result<u8> {
@@ -17,5 +23,9 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
         Command::Decrypt(args) => decrypt::run(args, environment, output),
         Command::Get(args) => get::run(args, environment, output),
         Command::Keys(args) => keys::run(args, environment, output),
+        Command::Reencrypt(args) => reencrypt::run(args, environment, output),
+        Command::Convert(args) => convert::run(args, environment, output),
+        Command::Completion(args) => completion::run(&args, environment, output),
+        Command::Man(args) => man::run(args, output),
     }
 }

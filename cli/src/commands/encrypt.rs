@@ -35,7 +35,7 @@ pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output)
     };
     match raw {
         Some(item) => command.raw(&files, target.output.as_deref(), &item)?,
-        None => command.files(&sink::inputs(files, target.in_place)?, target.in_place, target.output.as_deref())?,
+        None => sink::each(files, &target, Privacy::Public, output, |input, to| command.one(input, to))?,
     }
     Ok(DONE)
 }
@@ -51,20 +51,8 @@ struct Encrypt<'a> {
 }
 
 impl Encrypt<'_> {
-    fn files(&mut self, files: &[PathBuf], in_place: bool, target: Option<&Path>) -> Result<()> {
-        let mut results = Vec::new();
-        for file in files {
-            let input = files::read(file)?;
-            sink::refuse_input_as_output(&input, target)?;
-            let to = if in_place { input.path.clone() } else { target.map(ToOwned::to_owned) };
-            let sealed = self.one(&input, to.as_deref())?;
-            results.push((to, sealed.text));
-        }
-        sink::write(results, Privacy::Public, self.output)
-    }
-
     /// Seals one text; `to` is where it will stand.
-    fn one(&mut self, input: &Input, to: Option<&Path>) -> Result<Sealed> {
+    fn one(&mut self, input: &Input, to: Option<&Path>) -> Result<Zeroizing<String>> {
         let resolved = self.resolver.resolve(to.or(input.path.as_deref()))?;
         let previous = match to.map(files::read_if_exists).transpose()?.flatten() {
             Some(before) if !self.key_files.is_empty() => Previous::read(&before.text, self.ring()?),
@@ -73,7 +61,7 @@ impl Encrypt<'_> {
         let sealing = self.sealing(&resolved, previous);
         let sealed = sealing.seal(&input.name(), &input.text)?;
         self.tell(&input.name(), &sealed, &resolved, sealing.format);
-        Ok(sealed)
+        Ok(sealed.text)
     }
 
     fn sealing<'r>(&'r self, resolved: &'r Resolved, previous: Previous) -> Sealing<'r> {

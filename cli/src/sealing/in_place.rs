@@ -77,7 +77,7 @@ impl Sealing<'_> {
     }
 }
 
-fn data_key_annotations(texts: &Texts) -> impl Iterator<Item = (String, String)> {
+pub(super) fn data_key_annotations(texts: &Texts) -> impl Iterator<Item = (String, String)> {
     texts.data_keys.iter().map(|(handle, data_key)| {
         (format!("{}{handle}", names::DATA_KEY_PREFIX), sealed_annotation::write_data_key(data_key))
     })
