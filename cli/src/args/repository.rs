@@ -8,8 +8,8 @@ use super::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, SealFormat};
 
 const REENCRYPT_EXAMPLES: &str = "\
 Examples:
-  kseal reencrypt --check .                     is there anything to do? Needs no private key
-  kseal reencrypt --key key.yaml secrets/       do it
+  kseal reencrypt --check .                  is there anything to do?
+  kseal reencrypt --key key.yaml secrets/    do it
   kseal reencrypt --key key.yaml --compact db.yaml";
 
 /// Bring sealed files up to date with the keys

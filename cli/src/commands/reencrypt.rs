@@ -89,7 +89,8 @@ impl Reencrypt<'_> {
                 Ok(Fate::Looked(objects)) => {
                     // Said at once: whoever ends the program now must not lose what has to be changed.
                     progress.aside(|| self.tell(&file.path, &objects))?;
-                    let is_current = errors.is_empty() && !objects.iter().any(ObjectReport::is_due);
+                    let is_open = |object: &ObjectReport| object.is_due() || object.is_unknown();
+                    let is_current = errors.is_empty() && !objects.iter().any(is_open);
                     outcome.current += usize::from(is_current);
                     outcome.files.push((file.path, objects));
                 }

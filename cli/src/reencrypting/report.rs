@@ -32,8 +32,8 @@ pub(crate) enum Outcome {
 pub(crate) struct DataKeyReport {
     handle: String,
     action: &'static str,
-    remove: Vec<String>,
-    add: Vec<String>,
+    remove: Vec<Fingerprint>,
+    add: Vec<Fingerprint>,
     taints: Vec<Taint>,
     items: Vec<String>,
 }
@@ -53,8 +53,8 @@ impl DataKeyReport {
                 Step::Keep => {}
                 Step::Rewrap { remove, add } => {
                     report.action = "rewrap";
-                    report.remove = remove.iter().map(Fingerprint::short).collect();
-                    report.add = add.iter().map(|key| key.fingerprint().short()).collect();
+                    report.remove.clone_from(remove);
+                    report.add = add.iter().map(|key| key.fingerprint()).collect();
                 }
                 Step::Reseal(taints) => {
                     report.action = "reseal";
@@ -72,9 +72,10 @@ impl DataKeyReport {
         let taints: Vec<Value> = taints
             .map(|it| json!({"recipient": it.recipient.to_string(), "standing": standing(it.standing)}))
             .collect();
+        let names = |keys: &[Fingerprint]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
         json!({
             "handle": self.handle, "action": self.action, "items": self.items,
-            "remove": self.remove, "add": self.add, "taints": taints,
+            "remove": names(&self.remove), "add": names(&self.add), "taints": taints,
         })
     }
 }
@@ -154,9 +155,9 @@ impl ObjectReport {
 
 fn rewrapped(key: &DataKeyReport, done: bool) -> String {
     let verb = if done { "re-wrapped" } else { "re-wrap" };
-    let part = |word: &str, keys: &[String]| match keys {
+    let part = |word: &str, keys: &[Fingerprint]| match keys {
         [] => String::new(),
-        keys => format!(" {word} {}", keys.join(", ")),
+        keys => format!(" {word} {}", keys.iter().map(Fingerprint::short).collect::<Vec<_>>().join(", ")),
     };
     // Replaced, added or removed, each reads differently.
     let without = if key.add.is_empty() { "without" } else { "instead of" };
