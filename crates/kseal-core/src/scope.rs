@@ -66,6 +66,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_told_with_its_scope() {
+        let text = "scope NamespaceWide binds the namespace, and there is none";
+        assert_eq!(PlaceError::NoNamespace(Scope::NamespaceWide).to_string(), text);
+        assert_eq!(PlaceError::NoName.to_string(), "scope Strict binds the name, and there is none");
+    }
+
+    #[test]
     fn upstreams_annotations_count_when_they_are_exactly_true() {
         let scope = |namespace_wide: &'static str, cluster_wide: &'static str| {
             scope_of_upstream(|name| {

@@ -13,6 +13,7 @@
 //! RSA is that of aws-lc: the crate `rsa` has a timing side channel (RUSTSEC-2023-0071).
 
 mod certificate;
+mod pem;
 mod rsa_key;
 
 use std::collections::BTreeMap;
@@ -134,23 +135,48 @@ pub fn open<'t>(ring: &KeyRing, items: impl IntoIterator<Item = (&'t str, &'t st
     let mut opened = Opened { items: BTreeMap::new(), operations: 0 };
     let mut failed = 0;
     for (item, text) in items {
-        let value = if failed == MAX_FAILED_ITEMS {
-            Err(Reason::NotTried)
-        } else {
-            let (operations, value) = open_one(ring, text, label);
-            opened.operations += operations;
-            failed += usize::from(operations > 0 && value.is_err());
-            value
-        };
+        let (operations, value) = open_one(ring, text, label, failed < MAX_FAILED_ITEMS);
+        opened.operations += operations;
+        failed += usize::from(operations > 0 && value.is_err());
         opened.items.insert(item.to_owned(), value);
     }
     opened
 }
 
-fn open_one(ring: &KeyRing, text: &str, label: &[u8]) -> (usize, Result<Plaintext, Reason>) {
+/// What can be told without a private-key operation is told of every item, so that an object's class does not depend
+/// on how many failed before.
+fn open_one(ring: &KeyRing, text: &str, label: &[u8], try_keys: bool) -> (usize, Result<Plaintext, Reason>) {
     let Some(bytes) = base64::decode(text) else { return (0, Err(Reason::EnvelopeBase64)) };
     match SealedBytes::parse(&bytes) {
+        Ok(sealed) if !try_keys && ring.fits_rsa(&sealed) => (0, Err(Reason::NotTried)),
         Ok(sealed) => ring.open_rsa(&sealed, label),
         Err(reason) => (0, Err(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_rng::Counter;
+
+    #[test]
+    fn what_needs_no_private_key_operation_is_told_of_every_item() {
+        let key = RsaPrivateKey::generate(RsaSize::Bits2048).unwrap();
+        let sealed = seal(key.public(), b"prod/db", b"hunter2", &mut Counter::default()).unwrap();
+        let mut ring = KeyRing::default();
+        ring.add_rsa(key);
+        // A length of one, one octet of RSA and no AES.
+        let other_size = base64::encode(&[0, 1, 7]);
+        let mut items: Vec<(String, &str)> =
+            (0..=MAX_FAILED_ITEMS).map(|index| (format!("a{index}"), &*sealed)).collect();
+        items.extend([("b".to_owned(), "!"), ("c".to_owned(), "AA=="), ("d".to_owned(), &other_size)]);
+        let opened = open(&ring, items.iter().map(|(item, text)| (item.as_str(), *text)), b"prod/web");
+        let reason = |item: &str| opened.items[item].as_ref().err().copied();
+        assert_eq!(opened.operations, MAX_FAILED_ITEMS);
+        assert_eq!(reason("a7"), Some(Reason::Open));
+        assert_eq!(reason("a8"), Some(Reason::NotTried));
+        assert_eq!(reason("b"), Some(Reason::EnvelopeBase64));
+        assert_eq!(reason("c"), Some(Reason::EnvelopeTooShort));
+        assert_eq!(reason("d"), Some(Reason::NoKey));
     }
 }

@@ -14,6 +14,7 @@ use pkcs8::{PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::pem::blocks;
 use crate::{Plaintext, lp};
 
 const PKCS1: &str = "RSA PRIVATE KEY";
@@ -145,11 +146,17 @@ impl RsaPrivateKey {
         Self::from_pkcs8(Zeroizing::new(der.as_ref().to_vec()))
     }
 
-    /// Reads PEM, PKCS#1 or PKCS#8.
+    /// Reads the first private key of a PEM text, PKCS#1 or PKCS#8.
     ///
     /// # Errors
     /// If it holds no RSA private key of a supported size.
     pub fn from_pem(text: &str) -> Result<Self, RsaError> {
+        let keys = blocks(text).map(Self::from_block);
+        let mut keys = keys.filter(|key| !matches!(key, Err(RsaError::NoPrivateKey)));
+        keys.next().unwrap_or(Err(RsaError::NoPrivateKey))
+    }
+
+    fn from_block(text: &str) -> Result<Self, RsaError> {
         let (label, document) = SecretDocument::from_pem(text).map_err(|_| RsaError::NoPrivateKey)?;
         match label {
             PKCS8 => Self::from_pkcs8(Zeroizing::new(document.as_bytes().to_vec())),

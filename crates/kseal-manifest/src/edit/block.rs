@@ -8,8 +8,8 @@ use crate::edit::plan::{Insert, Plan};
 use crate::edit::writer::{Role, Slot, Writer};
 use crate::node::{Content, Entry, Mapping, Node, Scalar, ScalarStyle, Sequence};
 use crate::parse::lead_start;
-use crate::render::block::{ends_open, entry as write_entry, item as write_item};
-use crate::text::{begins_line, column, line_end, line_start, next_line, skip_blanks};
+use crate::render::block::{BlockStyle, ends_open, entry as write_entry, item as write_item};
+use crate::text::{begins_line, column, line_start, next_line, skip_blanks};
 use crate::tree::{Comments, Tree};
 use std::collections::BTreeMap;
 
@@ -17,10 +17,17 @@ use std::collections::BTreeMap;
 struct Part {
     start: usize,
     end: usize,
-    /// Whether lines of deeper comments behind it may belong to it.
-    collection: bool,
-    /// Whether it takes blank lines behind it for its own: its last value is `|+` or `>+`.
-    keeps_blanks: bool,
+    /// If it ends in a block scalar: what that takes of the lines behind it for its own.
+    tail: Option<Tail>,
+}
+
+/// The lines that a block scalar takes for its own when what stands between is gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Comments that are indented deeper.
+    Comments,
+    /// These and blank lines, because it is `|+` or `>+`.
+    CommentsAndBlanks,
 }
 
 /// Something new between two parts.
@@ -30,6 +37,21 @@ enum New<'e> {
 }
 
 impl<'e> New<'e> {
+    fn write(&self, out: &mut Buffer, own_column: usize, begun: bool, style: &BlockStyle) {
+        match self {
+            New::Entry(key, value) => {
+                let comments = Comments::default();
+                write_entry(out, key, value, &comments, own_column, begun, style);
+            }
+            New::Item(tree) => {
+                if !begun {
+                    out.spaces(own_column);
+                }
+                write_item(out, tree, own_column, style);
+            }
+        }
+    }
+
     fn tree(&self) -> &'e Tree {
         match self {
             New::Entry(_, tree) | New::Item(tree) => tree,
@@ -45,8 +67,7 @@ impl Writer<'_> {
         let part = |entry: &Entry| Part {
             start: entry.site.start,
             end: entry_end(entry),
-            collection: entry.value.is_block_collection(),
-            keeps_blanks: keeps_blanks(self.text, &entry.value),
+            tail: tail(self.text, &entry.value),
         };
         let parts: Vec<_> = mapping.entries.iter().map(part).collect();
         let mut arrivals = Arrivals::new();
@@ -68,8 +89,7 @@ impl Writer<'_> {
         let parts = sequence.items.iter().map(|item| Part {
             start: item.start,
             end: item.node.layout.end.max(item.start + 1),
-            collection: item.node.is_block_collection(),
-            keeps_blanks: keeps_blanks(self.text, &item.node),
+            tail: tail(self.text, &item.node),
         });
         let parts: Vec<_> = parts.collect();
         let mut arrivals = Arrivals::new();
@@ -102,7 +122,7 @@ impl Writer<'_> {
             from = (0..parts.len()).find(|&n| plan.removes(n).is_none()).unwrap_or(0);
             self.begun_part(parts, plan, &mut arrivals, from, own_column);
         }
-        let mut blanks_taken = false;
+        let mut tail = None;
         for number in from..=parts.len() {
             let new = arrivals.remove(&number).unwrap_or_default();
             let Some(part) = parts.get(number) else {
@@ -112,54 +132,43 @@ impl Writer<'_> {
             };
             if !new.is_empty() {
                 let lead = lead_start(self.text, part.start, floor(number));
+                let style = self.style_before(line_start(self.text, lead), own_column);
                 let mut out = Self::buffer();
                 for new in &new {
-                    self.new_part(&mut out, new, own_column, false);
+                    new.write(&mut out, own_column, false, &style);
                     out.push_str(self.block.line_break);
                 }
                 self.splices.insert(line_start(self.text, lead), out);
             }
             match plan.children.get(&number) {
                 Some(Plan { removed: Some(comments), .. }) => {
-                    let next = parts.get(number + 1).map_or(self.text.len(), |next| next.start);
-                    let (start, mut end) = self.lines_of(part, floor(number), next, *comments);
-                    if blanks_taken {
-                        end = self.skip_blank_lines(end, self.text.len());
-                    }
+                    let (start, end) = self.lines_of(part, floor(number), *comments, tail);
                     self.splices.delete(start, end);
                 }
                 Some(child) => {
-                    blanks_taken = part.keeps_blanks && child.set.is_none();
+                    tail = part.tail.filter(|_| child.set.is_none());
                     change(self, number, child);
                 }
-                None => blanks_taken = part.keeps_blanks,
+                None => tail = part.tail,
             }
         }
     }
 
-    /// The lines that go with a part.
-    fn lines_of(&self, part: &Part, floor: usize, next: usize, comments: bool) -> (usize, usize) {
-        let mut end = next_line(self.text, part.end);
-        if !comments {
-            return (line_start(self.text, part.start), end);
-        }
+    /// The lines that go with a part, and those that may not stay behind one with this tail.
+    fn lines_of(&self, part: &Part, floor: usize, comments: bool, tail: Option<Tail>) -> (usize, usize) {
         let own_column = column(self.text, part.start);
-        while part.collection && end < next {
-            let content = skip_blanks(self.text, end);
-            if !self.text[content..].starts_with('#') || content - end <= own_column {
-                break;
-            }
+        let mut end = next_line(self.text, part.end);
+        while comments && self.is_deep_comment(end, own_column) {
             end = next_line(self.text, end);
         }
-        (line_start(self.text, lead_start(self.text, part.start, floor)), end)
-    }
-
-    fn skip_blank_lines(&self, offset: usize, limit: usize) -> usize {
-        let mut line = offset;
-        while line < limit && skip_blanks(self.text, line) == line_end(self.text, line) {
+        let mut line = end;
+        while tail.is_some() && (self.is_blank(line) || self.is_deep(line, own_column)) {
+            let taken = tail == Some(Tail::CommentsAndBlanks) || self.is_deep(line, own_column);
             line = next_line(self.text, line);
+            end = if taken { line } else { end };
         }
-        line
+        let start = if comments { lead_start(self.text, part.start, floor) } else { part.start };
+        (line_start(self.text, start), end)
     }
 
     /// The begin of a collection whose first part shares its line with what is before it: what is
@@ -176,7 +185,7 @@ impl Writer<'_> {
         let new: Vec<_> = std::mem::replace(arrivals, later).into_values().flatten().collect();
         let mut out = Self::buffer();
         for (number, new) in new.iter().enumerate() {
-            self.new_part(&mut out, new, own_column, number == 0);
+            new.write(&mut out, own_column, number == 0, &self.block);
             out.push_str(self.block.line_break);
         }
         if kept == 0 {
@@ -190,13 +199,12 @@ impl Writer<'_> {
         let mut line = next_line(self.text, parts[0].end);
         for number in 1..=kept {
             let (start, end) = match plan.removes(number) {
-                Some(comments) => {
-                    let next = parts[number + 1].start;
-                    self.lines_of(&parts[number], parts[number - 1].end, next, comments)
-                }
+                Some(comments) => self.lines_of(&parts[number], parts[number - 1].end, comments, None),
                 None => (line_start(self.text, parts[number].start), 0),
             };
-            line = self.skip_blank_lines(line, start);
+            while line < start && self.is_blank(line) {
+                line = next_line(self.text, line);
+            }
             if line < start {
                 break;
             }
@@ -209,8 +217,7 @@ impl Writer<'_> {
         // What of the removed parts stands behind kept comments still has to go.
         for number in 1..kept {
             let comments = plan.removes(number).unwrap_or(false);
-            let next = parts[number + 1].start;
-            let (start, end) = self.lines_of(&parts[number], parts[number - 1].end, next, comments);
+            let (start, end) = self.lines_of(&parts[number], parts[number - 1].end, comments, None);
             self.splices.delete(start.max(line), end);
         }
     }
@@ -219,14 +226,18 @@ impl Writer<'_> {
         if new.is_empty() {
             return;
         }
-        let at = next_line(self.text, end);
+        let mut at = next_line(self.text, end);
+        while self.is_deep_comment(at, own_column) {
+            at = next_line(self.text, at);
+        }
+        let style = self.style_before(at, own_column);
         let complete = self.text[..at].ends_with('\n') && at > end;
         let mut out = Self::buffer();
         for (number, new) in new.iter().enumerate() {
             if !complete && (number > 0 || !last_goes) {
                 out.push_str(self.block.line_break);
             }
-            self.new_part(&mut out, new, own_column, false);
+            new.write(&mut out, own_column, false, &style);
             if complete {
                 out.push_str(self.block.line_break);
             }
@@ -236,32 +247,18 @@ impl Writer<'_> {
         }
         self.splices.insert(at, out);
     }
-
-    fn new_part(&self, out: &mut Buffer, new: &New<'_>, own_column: usize, begun: bool) {
-        match new {
-            New::Entry(key, value) => {
-                let comments = Comments::default();
-                write_entry(out, key, value, &comments, own_column, begun, &self.block);
-            }
-            New::Item(tree) => {
-                if !begun {
-                    out.spaces(own_column);
-                }
-                write_item(out, tree, own_column, &self.block);
-            }
-        }
-    }
 }
 
-/// Whether the last value of a node is a block scalar that keeps the blank lines at its end.
-fn keeps_blanks(text: &str, node: &Node) -> bool {
+/// What the last value of a node would take of the lines behind it.
+fn tail(text: &str, node: &Node) -> Option<Tail> {
     match &node.target().content {
         Content::Scalar(Scalar { style: ScalarStyle::Block { header_end }, .. }) => {
-            text[node.layout.body..*header_end].contains('+')
+            let keeps = text[node.layout.body..*header_end].contains('+');
+            Some(if keeps { Tail::CommentsAndBlanks } else { Tail::Comments })
         }
-        Content::Mapping(mapping) => mapping.entries.last().is_some_and(|entry| keeps_blanks(text, &entry.value)),
-        Content::Sequence(sequence) => sequence.items.last().is_some_and(|item| keeps_blanks(text, &item.node)),
-        Content::Scalar(_) | Content::Shared(_) => false,
+        Content::Mapping(mapping) => tail(text, &mapping.entries.last()?.value),
+        Content::Sequence(sequence) => tail(text, &sequence.items.last()?.node),
+        Content::Scalar(_) | Content::Shared(_) => None,
     }
 }
 
