@@ -86,9 +86,6 @@ impl Manifest {
             writer.document(&self.documents[number], plan);
         }
         let text = writer.finish();
-        if std::env::var_os("KDBG").is_some() {
-            eprintln!("{:?}", &**text);
-        }
         verify::verify(self, &plans, &text)?;
         Ok(text)
     }
