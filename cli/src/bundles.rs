@@ -54,7 +54,7 @@ fn private(name: &str) -> Error {
 /// order in which the keys were made. Of RSA keys only the newest certificate has a place.
 ///
 /// # Errors
-/// If an RSA key has no certificate.
+/// If an RSA key that may seal has no certificate.
 pub(crate) fn of_private(name: &str, keys: &[Labelled]) -> Result<Bundle> {
     let mut native: Vec<(Option<Timestamp>, BundleKey)> = Vec::new();
     let mut certificate: Option<&Certificate> = None;
@@ -65,6 +65,7 @@ pub(crate) fn of_private(name: &str, keys: &[Labelled]) -> Result<Bundle> {
                 let state = state.unwrap_or(KeyState::Retiring);
                 native.push((created_at.parse().ok(), BundleKey { public, epoch: 0, created_at, state }));
             }
+            KeySecret::Rsa { .. } if !state.is_none_or(may_seal) => {}
             KeySecret::Rsa { key, certificate: None } => return Err(key_manifest::no_certificate(key)),
             KeySecret::Rsa { certificate: Some(it), .. } => {
                 let is_newer = certificate.is_none_or(|other| it.validity.not_before > other.validity.not_before);
@@ -74,8 +75,7 @@ pub(crate) fn of_private(name: &str, keys: &[Labelled]) -> Result<Bundle> {
     }
     native.sort_by_key(|(created_at, key)| (*created_at, std::cmp::Reverse(key.public.fingerprint())));
     native.dedup_by_key(|(_, key)| key.public.fingerprint());
-    let seals = |key: &BundleKey| matches!(key.state, KeyState::Active | KeyState::Retiring);
-    let newest = native.iter().rposition(|(_, key)| seals(key));
+    let newest = native.iter().rposition(|(_, key)| may_seal(key.state));
     let numbered = (1..).zip(native).enumerate().map(|(index, (epoch, (_, key)))| {
         let state = match key.state {
             _ if Some(index) == newest => KeyState::Active,
@@ -87,6 +87,11 @@ pub(crate) fn of_private(name: &str, keys: &[Labelled]) -> Result<Bundle> {
     let certificate = certificate.map(|it| Certificate::from_pem(it.to_pem())).transpose();
     let certificate = certificate.map_err(|error| Error::input("not a usable certificate").because(&error))?;
     Ok(Bundle::local(name, numbered.collect(), certificate))
+}
+
+/// A key that was imported opens only, until its bundle says that it seals.
+const fn may_seal(state: KeyState) -> bool {
+    matches!(state, KeyState::Active | KeyState::Retiring)
 }
 
 /// Warns of a bundle that is old.

@@ -1,5 +1,6 @@
 //! The only module that reads and writes files. Files are written whole or not at all.
 
+pub(crate) mod given;
 pub(crate) mod walk;
 
 use std::{

@@ -37,7 +37,9 @@ pub(crate) fn load(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
         }
     }
     rsa.sort_by_key(|(not_before, _)| std::cmp::Reverse(*not_before));
-    rsa.into_iter().for_each(|(_, key)| ring.add_rsa(key));
+    for (_, key) in rsa {
+        ring.add_rsa(key);
+    }
     Ok(ring)
 }
 

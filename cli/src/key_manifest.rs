@@ -34,7 +34,8 @@ pub(crate) fn all(keys: &[Labelled], namespace: Option<&str>) -> Result<Zeroizin
                 native(key, created_at, state, namespace)
             }
             KeySecret::Rsa { key, certificate } => {
-                rsa(key, certificate.as_ref().ok_or_else(|| no_certificate(key))?, namespace)
+                let certificate = certificate.as_ref().ok_or_else(|| no_certificate(key))?;
+                rsa(key, certificate, state.unwrap_or(KeyState::Active), namespace)
             }
         };
         // The size is known before: a text that grows leaves copies behind.
@@ -76,12 +77,17 @@ pub(crate) fn native(
     secret(metadata, names::SEALING_KEY_TYPE, true, &data)
 }
 
-/// The Secret of an RSA key, in upstream's form.
-pub(crate) fn rsa(key: &RsaPrivateKey, certificate: &Certificate, namespace: Option<&str>) -> Zeroizing<String> {
+/// The Secret of an RSA key, in upstream's form. Upstream loads it if its label says `active`, and only then.
+pub(crate) fn rsa(
+    key: &RsaPrivateKey,
+    certificate: &Certificate,
+    state: KeyState,
+    namespace: Option<&str>,
+) -> Zeroizing<String> {
     let fingerprint = key.public().fingerprint().to_string();
     let suffix: String = fingerprint.chars().filter(char::is_ascii_alphanumeric).skip(6).take(8).collect();
     let name = format!("sealed-secrets-key-{}", suffix.to_lowercase());
-    let label = (names::UPSTREAM_KEY, names::UPSTREAM_KEY_ACTIVE);
+    let label = (names::UPSTREAM_KEY, state.as_str());
     let metadata = metadata(&name, Some(namespace.unwrap_or("kube-system")), label, None);
     let pem = key.to_pkcs1_pem();
     let data = [(key_secret::TLS_KEY, pem.as_bytes()), (key_secret::TLS_CRT, certificate.to_pem().as_bytes())];

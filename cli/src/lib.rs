@@ -23,6 +23,7 @@ mod sealing;
 mod secret;
 mod settings;
 mod sink;
+mod words;
 
 use std::process::ExitCode;
 

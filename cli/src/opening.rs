@@ -61,13 +61,15 @@ pub(crate) fn failed(what: &str, sealed: &SealedObject, failures: &Failures) -> 
         }
         (kseal_crypto::FailureClass::NoKey, _) => {
             let recipients = sealed.envelope().into_iter().flat_map(|it| it.data_keys().values());
-            let mut names: Vec<_> = recipients.flat_map(|it| it.recipients.keys()).map(|it| it.short()).collect();
+            let mut names: Vec<_> =
+                recipients.flat_map(|it| it.recipients.keys()).map(kseal_crypto::Fingerprint::short).collect();
             names.sort_unstable();
             names.dedup();
-            match names.is_empty() {
-                true => error.hint("give the private key of the controller that it was sealed for"),
-                false => error.hint(format!("give one of its keys with --key: {}", names.join(", "))),
-            }
+            error.hint(if names.is_empty() {
+                "give the private key of the controller that it was sealed for".to_owned()
+            } else {
+                format!("give one of its keys with --key: {}", names.join(", "))
+            })
         }
         _ => error,
     }

@@ -18,7 +18,9 @@ pub(crate) struct Progress(Option<ProgressBar>);
 impl Progress {
     /// One more step is done.
     pub(crate) fn step(&self) {
-        self.0.iter().for_each(|bar| bar.inc(1));
+        if let Some(bar) = &self.0 {
+            bar.inc(1);
+        }
     }
 
     /// Prints something while the bar steps aside.
@@ -32,7 +34,9 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.iter().for_each(ProgressBar::finish_and_clear);
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -48,6 +52,7 @@ impl Output {
     }
 
     /// Whether what goes to stdout is seen by a person.
+    #[expect(clippy::unused_self, reason = "whoever prints holds the output")]
     pub(crate) fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
     }

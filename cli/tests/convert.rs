@@ -124,7 +124,7 @@ fn files_change_in_place_and_other_documents_stay() {
     let text = folder.read("all.yaml");
     assert!(text.starts_with(other) && text.ends_with(SECRET), "{text}");
     let run = folder.kseal(&args).succeeds();
-    assert!(run.stderr.contains("1 object has this format already"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 object is of this format already"), "{}", run.stderr);
     assert_eq!(text, folder.read("all.yaml"));
     folder.write("plain.yaml", SECRET);
     folder.kseal(&["convert", "--to", "kseal", "--keys", "both.yaml", "--key", "key.yaml", "plain.yaml"]).exits_with(3);
@@ -138,7 +138,7 @@ fn items_of_a_typed_list_say_their_kind_themselves() {
     let args = ["encrypt", "--format", "bitnami", "--keys", "both.yaml"];
     let sealed = folder.kseal_with_input(&args, SECRET).succeeds().stdout;
     let item: String =
-        sealed.lines().filter(|line| !line.starts_with(['#', 'a', 'k'])).map(|line| format!("  {line}\n")).collect();
+        sealed.lines().filter(|line| !line.starts_with(['#', 'a', 'k'])).flat_map(|line| ["  ", line, "\n"]).collect();
     let list = format!("apiVersion: bitnami.com/v1alpha1\nkind: SealedSecretList\nitems:\n- {}", item.trim_start());
     let converted = convert(&folder, "kseal", &list);
     assert!(converted.starts_with("apiVersion: v1\nkind: List\n"), "{converted}");

@@ -151,6 +151,16 @@ fn an_rsa_key_is_imported_from_pem_with_its_certificate() {
     assert_eq!(listed[2]["suite"], "RSA-4096");
     assert!(listed[2]["expiresAt"].as_str().is_some_and(|time| time.ends_with('Z')));
 
+    folder.write("stolen.yaml", &manifest.replace("sealed-secrets-key: active", "sealed-secrets-key: compromised"));
+    let run = folder.kseal(&["keys", "export", "--public", "stolen.yaml"]).succeeds();
+    assert!(
+        run.stderr.contains("no key of this bundle seals") && !run.stdout.contains("CERTIFICATE"),
+        "{}",
+        run.stdout
+    );
+    let run = folder.kseal(&["keys", "export", "stolen.yaml"]).succeeds();
+    assert_eq!(run.stdout, folder.read("stolen.yaml"));
+
     folder.write("secret.yaml", SECRET);
     folder.kseal(&["encrypt", "--format", "bitnami", "--keys", "tls.crt", "-i", "secret.yaml"]).succeeds();
     let opened = folder.kseal(&["get", "--key", "both.pem", "secret.yaml", "password"]).succeeds();

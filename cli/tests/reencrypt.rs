@@ -243,7 +243,7 @@ fn compact_gathers_all_values_under_one_data_key_and_unused_ones_go() {
     let raw = ["encrypt", "--raw", "password", "--name", "db", "-n", "prod", "value"];
     let fragment = folder.kseal(&raw).succeeds().stdout;
     let (keys, value) = fragment.split_once("encryptedData:\n").unwrap();
-    let data_key: String = keys.lines().skip(1).map(|line| format!("  {line}\n")).collect();
+    let data_key: String = keys.lines().skip(1).flat_map(|line| ["  ", line, "\n"]).collect();
     let before = folder.read("db.yaml");
     let password = before.lines().find(|line| line.trim_start().starts_with("password: ks1.")).unwrap();
     let text = before.replace(password, &format!("  {}", value.trim_end()));

@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Look and check", &["inspect", "verify", "check", "status"]),
     ("Keys", &["keys"]),
     ("Life of a repository", &["reencrypt", "convert", "migrate", "git"]),
-    ("Shell", &["completion", "help"]),
+    ("Shell", &["completion"]),
 ];
 
 /// Width of the column of names.

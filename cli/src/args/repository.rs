@@ -48,8 +48,9 @@ Examples:
 
 /// Change sealed objects from one format into another
 ///
-/// Opens the values in memory and seals them anew, in the same place with the same scope. Labels, annotations, the
-/// template and comments stay. Everything else in the file passes through byte for byte.
+/// Opens the values in memory and seals them anew, in the same place with the same scope. A SealedSecret keeps its own
+/// labels and annotations, its template and comments; a Secret gets the labels and annotations of the template. What the
+/// other format cannot say is refused. Everything else in the file passes through byte for byte.
 #[derive(Args)]
 #[command(after_help = CONVERT_EXAMPLES)]
 pub(crate) struct ConvertArgs {

@@ -12,6 +12,7 @@ use crate::{
     sealing::{Previous, Sealing},
     settings::Environment,
     sink,
+    words::{are, count},
 };
 
 pub(crate) fn run(args: ConvertArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -36,13 +37,12 @@ pub(crate) fn run(args: ConvertArgs, environment: &Environment, output: &Output)
             output,
         };
         let done = sealing.convert(&name, &input.text, &ring)?;
-        if done.converted > 0 {
-            let objects = if done.converted == 1 { "1 object" } else { &format!("{} objects", done.converted) };
+        if done.changed > 0 {
+            let objects = count(done.changed, "object");
             output.note(format!("{name}: sealed {objects} anew for {}", found.recipients.describe(format)));
         }
         if done.kept > 0 {
-            let objects = if done.kept == 1 { "1 object has" } else { &format!("{} objects have", done.kept) };
-            output.note(format!("{name}: {objects} this format already"));
+            output.note(format!("{name}: {} of this format already", are(done.kept, "object")));
         }
         Ok(done.text)
     })?;

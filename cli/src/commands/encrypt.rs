@@ -19,6 +19,7 @@ use crate::{
     sealing::{Previous, Sealed, Sealing, native},
     settings::Environment,
     sink,
+    words::{are, count},
 };
 
 pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -89,14 +90,13 @@ impl Encrypt<'_> {
     }
 
     fn tell(&self, name: &str, sealed: &Sealed, resolved: &Resolved, format: SealFormat) {
-        if sealed.sealed > 0 {
-            let secrets = if sealed.sealed == 1 { "1 Secret".to_owned() } else { format!("{} Secrets", sealed.sealed) };
+        if sealed.changed > 0 {
+            let secrets = count(sealed.changed, "Secret");
             self.output.note(format!("{name}: sealed {secrets} for {}", resolved.recipients.describe(format)));
         }
         if sealed.kept > 0 {
-            let objects =
-                if sealed.kept == 1 { "1 object is".to_owned() } else { format!("{} objects are", sealed.kept) };
-            self.output.note(format!("{name}: {objects} sealed already and stay as they are"));
+            let (objects, verb) = (are(sealed.kept, "object"), if sealed.kept == 1 { "stays" } else { "stay" });
+            self.output.note(format!("{name}: {objects} sealed already and {verb} as before"));
         }
     }
 

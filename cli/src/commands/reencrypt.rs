@@ -10,15 +10,17 @@ use super::{DONE, FOUND};
 use crate::{
     args::{ReencryptArgs, ReportFormat},
     error::{Error, Result},
-    files::{self, Privacy, walk},
+    files::{
+        self, Privacy,
+        given::{self, Given},
+        walk,
+    },
     key_files,
     output::{Output, Progress},
     recipients::Resolver,
-    reencrypting::{
-        Reencrypted, Reencrypting, holds_sealed,
-        report::{ObjectReport, are, count},
-    },
+    reencrypting::{Reencrypted, Reencrypting, holds_sealed, report::ObjectReport},
     settings::Environment,
+    words::{are, count},
 };
 
 pub(crate) fn run(args: ReencryptArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -76,23 +78,19 @@ struct Outcome {
 impl Reencrypt<'_> {
     fn all(&mut self, paths: &[PathBuf]) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        let (found, errors) = walk::walk(paths);
-        let progress = self.output.progress(found.len());
-        for error in &errors {
-            self.fail(error, &mut outcome, &progress);
-        }
-        for file in found {
+        let given = given::files(paths, &walk::Exclude::new(&[])?);
+        let progress = self.output.progress(given.len());
+        for file in given {
             let mut errors = Vec::new();
-            match self.file(&file.path, file.named, &mut errors) {
-                Ok(Fate::NothingSealed) => outcome.nothing_sealed += 1,
-                Ok(Fate::Unreadable) => outcome.unreadable += 1,
-                Ok(Fate::Looked(objects)) => {
+            match file.and_then(|file| Ok((self.file(&file, &mut errors)?, file.path))) {
+                Ok((Fate::NothingSealed, _)) => outcome.nothing_sealed += 1,
+                Ok((Fate::Unreadable, _)) => outcome.unreadable += 1,
+                Ok((Fate::Looked(objects), path)) => {
                     // Said at once: whoever ends the program now must not lose what has to be changed.
-                    progress.aside(|| self.tell(&file.path, &objects))?;
+                    progress.aside(|| self.tell(&path, &objects))?;
                     let is_open = |object: &ObjectReport| object.is_due() || object.is_unknown();
-                    let is_current = errors.is_empty() && !objects.iter().any(is_open);
-                    outcome.current += usize::from(is_current);
-                    outcome.files.push((file.path, objects));
+                    outcome.current += usize::from(errors.is_empty() && !objects.iter().any(is_open));
+                    outcome.files.push((path, objects));
                 }
                 Err(error) => errors.push(error),
             }
@@ -112,14 +110,14 @@ impl Reencrypt<'_> {
     }
 
     /// Re-encrypts one file, which is written whole or not at all.
-    fn file(&mut self, path: &Path, named: bool, errors: &mut Vec<Error>) -> Result<Fate> {
+    fn file(&mut self, Given { path, named }: &Given, errors: &mut Vec<Error>) -> Result<Fate> {
         let input = match files::read(path) {
-            Err(error) if !named && error.code() == Error::input("").code() => return Ok(Fate::Unreadable),
+            Err(error) if !*named && error.code() == Error::input("").code() => return Ok(Fate::Unreadable),
             input => input?,
         };
         let name = input.name();
         let manifest = match Manifest::parse(input.text) {
-            Err(_) if !named => return Ok(Fate::Unreadable),
+            Err(_) if !*named => return Ok(Fate::Unreadable),
             manifest => manifest.map_err(|error| Error::input(format!("{name}: {error}")))?,
         };
         if !holds_sealed(&manifest) {
@@ -156,8 +154,7 @@ impl Reencrypt<'_> {
                 format!("change at the source, since {why}: {} {}", object.object, items.join(", "))
             }));
         }
-        let text: String = lines.iter().map(|line| format!("{}: {line}\n", path.display())).collect();
-        self.output.data(text.as_bytes())
+        lines.iter().try_for_each(|line| self.output.data(format!("{}: {line}\n", path.display()).as_bytes()))
     }
 
     fn conclude(&self, outcome: &Outcome) -> Result<u8> {

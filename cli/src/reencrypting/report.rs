@@ -5,6 +5,7 @@ use kseal_crypto::Fingerprint;
 use serde_json::{Value, json};
 
 use super::plan::{Step, Steps};
+use crate::words::{are, count};
 
 /// What became of one object.
 pub(crate) struct ObjectReport {
@@ -183,14 +184,4 @@ const fn standing(standing: Standing) -> &'static str {
         Standing::Compromised => "compromised",
         Standing::Unknown => "unknown",
     }
-}
-
-/// `1 value`, `2 values`.
-pub(crate) fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// `1 value is`, `2 values are`.
-pub(crate) fn are(number: usize, what: &str) -> String {
-    format!("{} {}", count(number, what), if number == 1 { "is" } else { "are" })
 }

@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct Converted {
     pub text: Zeroizing<String>,
     /// How many objects had another format.
-    pub converted: usize,
+    pub changed: usize,
     /// How many had this format before.
     pub kept: usize,
 }
@@ -64,7 +64,7 @@ impl Sealing<'_> {
         edits.extend(untype_lists(&converted));
         let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
         check_size(name, &text, self.output)?;
-        Ok(Converted { text, converted: converted.len(), kept })
+        Ok(Converted { text, changed: converted.len(), kept })
     }
 
     fn converted(&self, object: &Object<'_>, sealed: SealedObject, keys: &KeyRing, rng: &mut Rng) -> Result<Vec<Edit>> {

@@ -1,6 +1,7 @@
 //! A temporary folder in which the real program runs, as a user would run it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::panic, reason = "a panic is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "tests read files to see what was done")]
 
 use std::{

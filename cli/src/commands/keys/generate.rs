@@ -50,6 +50,6 @@ fn rsa(name: &str, namespace: Option<&str>, environment: &Environment) -> Result
     let validity = Validity { not_before: now, not_after: now + VALID_SECONDS };
     let certificate = Certificate::self_signed(&key, validity, &mut environment.rng())
         .map_err(|error| Error::no_key("cannot make a certificate").because(&error))?;
-    let manifest = key_manifest::rsa(&key, &certificate, namespace);
+    let manifest = key_manifest::rsa(&key, &certificate, KeyState::Active, namespace);
     Ok((manifest, Bundle::local(name, Vec::new(), Some(certificate))))
 }

@@ -14,6 +14,7 @@ use crate::{
     key_files::{self, Labelled},
     key_manifest,
     output::Output,
+    words::count,
 };
 
 pub(crate) fn run(args: &ImportArgs, output: &Output) -> Result<u8> {
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &ImportArgs, output: &Output) -> Result<u8> {
     let bundle = bundles::of_private(&args.name, &keys)?;
     let manifests = key_manifest::all(&keys, args.namespace.as_deref())?;
     files::create_secret(&args.output, manifests.as_bytes())?;
-    let number = if keys.len() == 1 { "1 private key".to_owned() } else { format!("{} private keys", keys.len()) };
+    let number = count(keys.len(), "private key");
     output.note(format!("wrote {number} to {}: keep it out of git, and keep a copy", args.output.display()));
     output.data(key_manifest::bundle(&bundle).as_bytes())?;
     Ok(DONE)
