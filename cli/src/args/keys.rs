@@ -69,7 +69,8 @@ pub(crate) struct ListArgs {
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   kseal keys export --public old.yaml new.yaml > bundle.yaml
-  kubectl get secret -n kseal-system -l kseal.dev/sealing-key -o yaml | kseal keys export -o backup.yaml -";
+  kubectl get secret -n kseal-system -l kseal.dev/sealing-key -o yaml |
+    kseal keys export -o backup.yaml -";
 
 /// Print the bundle of private keys, or the keys themselves as manifests
 ///
