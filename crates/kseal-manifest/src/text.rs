@@ -32,10 +32,13 @@ pub(crate) fn line_break(text: &str) -> &'static str {
     }
 }
 
-/// Where the line of this offset begins, behind a byte-order mark if it has one.
+/// Where the line of this offset begins. The first line begins behind the byte-order mark.
 pub(crate) fn line_start(text: &str, offset: usize) -> usize {
-    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-    if text[start..offset].starts_with('\u{feff}') { start + 3 } else { start }
+    match text[..offset].rfind('\n') {
+        Some(at) => at + 1,
+        None if text[..offset].starts_with('\u{feff}') => 3,
+        None => 0,
+    }
 }
 
 /// Where the content of this offset's line ends, before its line break.

@@ -25,8 +25,8 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         ["tidy"] => tidy::run(),
         ["generate"] => bin("vectors", &[]),
         ["generate", "--check"] => bin("vectors", &["--check"]),
-        ["demo"] => bin("demo", &[]),
-        ["bench", what] => bin("bench", &[what]),
+        ["demo"] => release_bin("demo", &[]),
+        ["bench", what] => release_bin("bench", &[what]),
         _ => bail!("no such task\n\n{HELP}"),
     }
 }
@@ -54,12 +54,14 @@ pub(crate) fn below_root(path: &str) -> PathBuf {
     root().join(path)
 }
 
-/// Runs a program of the package `kseal-tests`, which alone may use everything. Programs that measure or show want the
-/// command line as it is shipped.
+/// Runs a program of the package `kseal-tests`, which alone may use everything.
 fn bin(name: &str, arguments: &[&str]) -> Result<()> {
-    if name != "vectors" {
-        run(cargo().args(["build", "--quiet", "--release", "--package", "kseal"]))?;
-    }
+    run(cargo().args(["run", "--quiet", "--package", "kseal-tests", "--bin", name, "--"]).args(arguments))
+}
+
+/// The same for programs that measure or show the command line as it is shipped.
+fn release_bin(name: &str, arguments: &[&str]) -> Result<()> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "kseal"]))?;
     run(cargo().args(["run", "--quiet", "--release", "--package", "kseal-tests", "--bin", name, "--"]).args(arguments))
 }
 

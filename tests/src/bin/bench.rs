@@ -74,7 +74,8 @@ struct Bench {
 impl Bench {
     /// Makes keys and the Secrets to seal.
     fn prepare(&self) -> Result<()> {
-        let bundle = self.command(&self.kseal, &["keys", "generate", "-o", "key.yaml"]).stdout(Stdio::piped()).output()?;
+        let bundle =
+            self.command(&self.kseal, &["keys", "generate", "-o", "key.yaml"]).stdout(Stdio::piped()).output()?;
         fs::write(self.folder.join("bundle.yaml"), bundle.stdout)?;
         let rsa = ["keys", "generate", "--suite", "RSA-4096", "-o", "rsa.yaml"];
         let rsa = String::from_utf8(self.command(&self.kseal, &rsa).stdout(Stdio::piped()).output()?.stdout)?;
@@ -134,7 +135,8 @@ fn build_kubeseal() -> Result<PathBuf> {
 }
 
 fn secret(index: usize, items: usize) -> String {
-    let items: String = (0..items).map(|item| format!("  item-{item}: value number {item} of secret {index}\n")).collect();
+    let items: String =
+        (0..items).map(|item| format!("  item-{item}: value number {item} of secret {index}\n")).collect();
     format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: secret-{index}, namespace: bench}}\nstringData:\n{items}")
 }
 

@@ -193,6 +193,12 @@ fn annotations() -> Vec<Case> {
 }
 
 fn items() -> Vec<Case> {
+    let many = Good::strict("in-place many").changed(|good| {
+        good.clear();
+        for index in 0..=4_096 {
+            good.add(&format!("i{index}"), b"");
+        }
+    });
     let data = |what: &'static str, words: &str, text: fn(&str) -> Value| {
         Sealed::strict(what)
             .changed(|it| {
@@ -216,6 +222,12 @@ fn items() -> Vec<Case> {
         Sealed::strict("plaintext-string-data")
             .changed(|it| drop(it.field("stringData").insert("user".to_owned(), String::from_utf8_lossy(USER).into())))
             .fails(Malformed, "a plaintext in stringData, among sealed values"),
+        Sealed::of("limit-items-over", many)
+            .changed(|it| {
+                let text = it.field("stringData").shift_remove("i0").expect("was there");
+                it.field("data").insert("i0".to_owned(), text);
+            })
+            .fails(Malformed, "4,097 items in both fields together"),
         Sealed::strict("kind-other")
             .changed(|it| it.secret["kind"] = "ConfigMap".into())
             .fails(Malformed, "another kind"),

@@ -64,12 +64,12 @@ type Arrivals<'e> = BTreeMap<usize, Vec<New<'e>>>;
 
 impl Writer<'_> {
     pub(super) fn block_mapping(&mut self, node: &Node, mapping: &Mapping, plan: &Plan<'_>) {
-        let part = |entry: &Entry| Part {
+        let part = |(number, entry): (usize, &Entry)| Part {
             start: entry.site.start,
             end: entry_end(entry),
-            tail: tail(self.text, &entry.value),
+            tail: tail(self.text, &entry.value, plan.children.get(&number)),
         };
-        let parts: Vec<_> = mapping.entries.iter().map(part).collect();
+        let parts: Vec<_> = mapping.entries.iter().enumerate().map(part).collect();
         let mut arrivals = Arrivals::new();
         for (number, inserts) in slots(mapping, plan) {
             let new = inserts.iter().map(|insert| New::Entry(insert.key, insert.value));
@@ -86,10 +86,10 @@ impl Writer<'_> {
     }
 
     pub(super) fn block_sequence(&mut self, node: &Node, sequence: &Sequence, plan: &Plan<'_>) {
-        let parts = sequence.items.iter().map(|item| Part {
+        let parts = sequence.items.iter().enumerate().map(|(number, item)| Part {
             start: item.start,
             end: item.node.layout.end.max(item.start + 1),
-            tail: tail(self.text, &item.node),
+            tail: tail(self.text, &item.node, plan.children.get(&number)),
         });
         let parts: Vec<_> = parts.collect();
         let mut arrivals = Arrivals::new();
@@ -126,7 +126,7 @@ impl Writer<'_> {
         for number in from..=parts.len() {
             let new = arrivals.remove(&number).unwrap_or_default();
             let Some(part) = parts.get(number) else {
-                let last_goes = plan.removes(parts.len() - 1).is_some();
+                let last_goes = last_goes(node, plan);
                 self.arrive_at_end(&new, parts[parts.len() - 1].end, own_column, last_goes);
                 break;
             };
@@ -146,7 +146,7 @@ impl Writer<'_> {
                     self.splices.delete(start, end);
                 }
                 Some(child) => {
-                    tail = part.tail.filter(|_| child.set.is_none());
+                    tail = part.tail;
                     change(self, number, child);
                 }
                 None => tail = part.tail,
@@ -249,17 +249,52 @@ impl Writer<'_> {
     }
 }
 
-/// What the last value of a node would take of the lines behind it.
-fn tail(text: &str, node: &Node) -> Option<Tail> {
+/// What the last value of a node, as it is after the edits, would take of the lines behind it.
+fn tail(text: &str, node: &Node, plan: Option<&Plan<'_>>) -> Option<Tail> {
+    if node.is_alias() || plan.is_some_and(|plan| ends_anew(node, plan)) {
+        return None;
+    }
+    let kept = |count: usize| (0..count).rev().find(|&number| plan.is_none_or(|plan| plan.removes(number).is_none()));
+    let child = |number: usize| plan.and_then(|plan| plan.children.get(&number));
     match &node.target().content {
         Content::Scalar(Scalar { style: ScalarStyle::Block { header_end }, .. }) => {
             let keeps = text[node.layout.body..*header_end].contains('+');
             Some(if keeps { Tail::CommentsAndBlanks } else { Tail::Comments })
         }
-        Content::Mapping(mapping) => tail(text, &mapping.entries.last()?.value),
-        Content::Sequence(sequence) => tail(text, &sequence.items.last()?.node),
+        Content::Mapping(mapping) => {
+            let last = kept(mapping.entries.len())?;
+            tail(text, &mapping.entries[last].value, child(last))
+        }
+        Content::Sequence(sequence) => {
+            let last = kept(sequence.items.len())?;
+            tail(text, &sequence.items[last].node, child(last))
+        }
         Content::Scalar(_) | Content::Shared(_) => None,
     }
+}
+
+/// Whether the last lines of a node become new ones.
+fn ends_anew(node: &Node, plan: &Plan<'_>) -> bool {
+    let inserts = || match node.mapping() {
+        Some(mapping) => slots(mapping, plan).contains_key(&mapping.entries.len()),
+        None => true,
+    };
+    plan.set.is_some() || !plan.appends.is_empty() || (!plan.inserts.is_empty() && inserts())
+}
+
+/// Whether the last old line of a collection, of which something stays, goes.
+fn last_goes(node: &Node, plan: &Plan<'_>) -> bool {
+    let children: Vec<_> = match &node.target().content {
+        Content::Mapping(mapping) => mapping.entries.iter().map(|entry| &entry.value).collect(),
+        Content::Sequence(sequence) => sequence.items.iter().map(|item| &item.node).collect(),
+        Content::Scalar(_) | Content::Shared(_) => return false,
+    };
+    let Some(last) = children.len().checked_sub(1) else { return false };
+    if plan.removes(last).is_some() {
+        return (0..last).any(|number| plan.removes(number).is_none());
+    }
+    let child = plan.children.get(&last).filter(|child| !ends_anew(children[last], child));
+    child.is_some_and(|child| children[last].is_block_collection() && last_goes(children[last], child))
 }
 
 /// The end of an entry, also of one without a value.

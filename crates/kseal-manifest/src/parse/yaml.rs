@@ -5,6 +5,7 @@
 
 mod block_scalar;
 mod comments;
+mod tag;
 
 pub(crate) use comments::lead_start;
 
@@ -15,7 +16,7 @@ use crate::node::{
     Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence, Shared, can_merge,
 };
 use crate::parse::{DEPTH_LIMIT, check_characters, problem};
-use crate::scalar::{self, STANDARD_TAG, Value};
+use crate::scalar::{self, Value};
 use crate::text::{column, skip_trivia};
 use granit_parser::{Event, Parser, ScalarStyle as Style, Span, StrInput, StructureStyle};
 use std::borrow::Cow;
@@ -26,9 +27,6 @@ use zeroize::Zeroizing;
 
 /// How much aliases may add to a document: nodes, and pieces of 32 bytes of text.
 const EXPANSION_LIMIT: usize = 400_000;
-
-const BINARY_TAG: &str = "tag:yaml.org,2002:binary";
-const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
 
 pub(super) fn parse(text: &str) -> Result<Vec<Document>, ParseError> {
     check_characters(text)?;
@@ -286,7 +284,7 @@ impl<'t> Builder<'t> {
         self.cursor = end;
         self.weight += text.len() / 32;
         let value = match properties.tag {
-            Some(tag) => tag_value(&tag, &text, location)?,
+            Some(tag) => tag::value(&tag, &text, location)?,
             None if matches!(style, ScalarStyle::Plain | ScalarStyle::Absent) => scalar::plain(&text),
             None => Value::Str,
         };
@@ -353,7 +351,7 @@ impl<'t> Builder<'t> {
             at = skip_trivia(self.text, self.cursor);
         }
         let location = self.locator.locate(at);
-        let merge = is_merge(&event);
+        let merge = tag::is_merge(&event);
         if matches!(event, Event::MappingStart(..) | Event::SequenceStart(..)) {
             return Err(ParseError::Key { location });
         }
@@ -408,29 +406,5 @@ impl<'t> Builder<'t> {
     fn indicator(&self, at: usize, indicator: u8) -> bool {
         let bytes = self.text.as_bytes();
         bytes.get(at) == Some(&indicator) && bytes.get(at + 1).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
-    }
-}
-
-/// Whether an event is a merge key: `<<` without quotes, and without a tag that says otherwise.
-fn is_merge(event: &Event<'_>) -> bool {
-    let Event::Scalar(text, Style::Plain, _, tag) = event else { return false };
-    text == "<<" && tag.as_ref().is_none_or(|tag| tag.to_string() == MERGE_TAG)
-}
-
-fn tag_value(tag: &str, text: &str, location: Location) -> Result<Value, ParseError> {
-    // The non-specific tag says: a string, whatever it looks like.
-    if tag == "!" {
-        return Ok(Value::Str);
-    }
-    let error = |problem| {
-        let tag = tag.replace(STANDARD_TAG, "!!");
-        Err(ParseError::Tag { location, tag, problem })
-    };
-    if tag == BINARY_TAG {
-        return error("is not supported, Kubernetes would decode the value twice");
-    }
-    match scalar::tagged(tag, text) {
-        Some(value) => Ok(value),
-        None => error("does not fit the value"),
     }
 }
