@@ -55,11 +55,11 @@ pub(crate) fn require(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
 pub(crate) fn read_all(paths: &[PathBuf], output: &Output) -> Result<Vec<Labelled>> {
     let mut keys = Vec::new();
     for path in paths {
+        let input = files::read(path)?;
+        keys.extend(read(&input.name(), &input.text)?);
         if files::is_readable_by_others(path) {
             output.warn(format!("{}: the private key can be read by other users; chmod 600 it", path.display()));
         }
-        let input = files::read(path)?;
-        keys.extend(read(&input.name(), &input.text)?);
     }
     Ok(keys)
 }

@@ -1,8 +1,7 @@
 //! A temporary folder in which the real program runs, as a user would run it.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
-#![allow(clippy::panic, reason = "a panic is how a test fails")]
-#![allow(clippy::disallowed_methods, reason = "tests read files to see what was done")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::panic, clippy::disallowed_methods, reason = "this is test code, outside of a function that says so")]
 
 use std::{
     fs,
@@ -13,14 +12,14 @@ use std::{
 };
 
 /// A folder of a test's own, gone when dropped.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 /// What a program said.
 #[derive(Debug)]
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// A key pair, made once for all tests of a file.
@@ -31,12 +30,12 @@ struct Keys {
 
 impl Folder {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
     /// A folder with `key.yaml`, an X25519 key, and `bundle.yaml`, its bundle.
-    pub fn with_keys() -> Self {
+    pub(crate) fn with_keys() -> Self {
         static KEYS: OnceLock<Keys> = OnceLock::new();
         let keys = KEYS.get_or_init(|| {
             let folder = Self::new();
@@ -50,17 +49,17 @@ impl Folder {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Where a file of it is.
-    pub fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
     /// Writes a file, and the folders that it stands in. Private keys get mode 0600, as kseal gives them.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("the folder can be made");
         fs::write(&path, text).expect("the file can be written");
@@ -71,22 +70,22 @@ impl Folder {
     }
 
     /// Reads a file.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.join(name)).expect("the file can be read")
     }
 
     /// Runs kseal here.
-    pub fn kseal(&self, args: &[&str]) -> Run {
+    pub(crate) fn kseal(&self, args: &[&str]) -> Run {
         self.kseal_with_input(args, "")
     }
 
     /// Runs kseal here with a text as its standard input.
-    pub fn kseal_with_input(&self, args: &[&str], input: &str) -> Run {
+    pub(crate) fn kseal_with_input(&self, args: &[&str], input: &str) -> Run {
         self.run(Path::new(env!("CARGO_BIN_EXE_kseal")), args, input)
     }
 
     /// Runs git here, as somebody without any configuration, with kseal on the PATH.
-    pub fn git(&self, args: &[&str]) -> Run {
+    pub(crate) fn git(&self, args: &[&str]) -> Run {
         self.run(Path::new("git"), args, "")
     }
 
@@ -137,20 +136,20 @@ impl From<Output> for Run {
 impl Run {
     /// The same, which must have succeeded.
     #[track_caller]
-    pub fn succeeds(self) -> Self {
+    pub(crate) fn succeeds(self) -> Self {
         self.exits_with(0)
     }
 
     /// The same, which must have ended with this code.
     #[track_caller]
-    pub fn exits_with(self, code: i32) -> Self {
+    pub(crate) fn exits_with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// The report that it printed.
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}):\n{}", self.stdout))
     }
 }

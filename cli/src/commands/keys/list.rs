@@ -87,6 +87,9 @@ fn file(path: &Path) -> Result<Vec<Row>> {
         let bundle = bundles::read(&name, &input.text)?;
         return Ok(bundle.certificate.iter().map(|it| of_certificate(&name, None, it)).collect());
     }
+    if !is_private && !input.text.contains("Secret") && !input.text.contains("items") {
+        return Err(Error::input(format!("{name}: neither a key bundle, nor a certificate, nor a private key")));
+    }
     Ok(key_files::read(&name, &input.text)?.iter().map(|key| of_private(&name, key)).collect())
 }
 
