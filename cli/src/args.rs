@@ -2,18 +2,24 @@
 
 mod common;
 mod git;
+mod help;
 mod keys;
 mod look;
+mod repository;
 mod seal;
+mod shell;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
 pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
-pub(crate) use keys::{GenerateArgs, KeysArgs, KeysCommand, SuiteName};
+pub(crate) use help::{PLUGIN, command};
+pub(crate) use keys::{ExportArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
 pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
+pub(crate) use repository::{ConvertArgs, ReencryptArgs};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
+pub(crate) use shell::{CompletionArgs, ManArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -54,4 +60,9 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Git(GitArgs),
     Keys(KeysArgs),
+    Reencrypt(ReencryptArgs),
+    Convert(ConvertArgs),
+    Completion(CompletionArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }

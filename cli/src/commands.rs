@@ -1,12 +1,16 @@
 //! What is done, one command a file.
 
 mod check;
+mod completion;
+mod convert;
 mod decrypt;
 mod encrypt;
 mod get;
 mod git;
 mod inspect;
 mod keys;
+mod man;
+mod reencrypt;
 mod verify;
 
 use crate::{args::Command, error::Result, output::Output, settings::Environment};
@@ -27,5 +31,9 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
         Command::Check(args) => check::run(args, output),
         Command::Git(args) => git::run(args, environment, output),
         Command::Keys(args) => keys::run(args, environment, output),
+        Command::Reencrypt(args) => reencrypt::run(args, environment, output),
+        Command::Convert(args) => convert::run(args, environment, output),
+        Command::Completion(args) => completion::run(&args, environment, output),
+        Command::Man(args) => man::run(args, output),
     }
 }

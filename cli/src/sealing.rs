@@ -1,7 +1,8 @@
 //! Seals the plaintext Secrets of a text.
 
+mod convert;
 pub(crate) mod in_place;
-mod metadata;
+pub(crate) mod metadata;
 pub(crate) mod native;
 mod previous;
 pub(crate) mod retype;
@@ -44,7 +45,7 @@ pub(crate) struct Sealing<'a> {
 pub(crate) struct Sealed {
     pub text: Zeroizing<String>,
     /// How many Secrets were plaintext and are sealed now.
-    pub sealed: usize,
+    pub changed: usize,
     /// How many objects were sealed before.
     pub kept: usize,
 }
@@ -59,7 +60,7 @@ impl Sealing<'_> {
             Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")).hint(WANTED))?;
         let mut rng = self.environment.rng();
         let mut edits = Vec::new();
-        let (mut sealed, mut kept) = (0, 0);
+        let (mut changed, mut kept) = (0, 0);
         let objects = manifest.objects();
         for object in &objects {
             let more = match meaning::of(object).map_err(|error| error.at(name))? {
@@ -70,18 +71,18 @@ impl Sealing<'_> {
                 Meaning::Sealed(_) => Vec::new(),
                 Meaning::Other => continue,
             };
-            *(if more.is_empty() { &mut kept } else { &mut sealed }) += 1;
+            *(if more.is_empty() { &mut kept } else { &mut changed }) += 1;
             edits.extend(more);
         }
-        if sealed + kept == 0 {
+        if changed + kept == 0 {
             return Err(nothing_found(name, &manifest, &objects));
         }
         if self.format != SealFormat::Secret {
-            edits.extend(retype::untype_lists(&objects));
+            edits.extend(retype::untype_lists(objects.iter().filter(|object| object.kind == "Secret")));
         }
         let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
-        self.check_size(name, &text)?;
-        Ok(Sealed { text, sealed, kept })
+        check_size(name, &text, self.output)?;
+        Ok(Sealed { text, changed, kept })
     }
 
     /// Seals one plaintext Secret.
@@ -115,27 +116,27 @@ impl Sealing<'_> {
         texts.data_keys.extend(new.data_key);
         Ok(texts)
     }
+}
 
-    fn check_size(&self, name: &str, text: &str) -> Result<()> {
-        if text.len() < WARN_OBJECT_BYTES {
-            return Ok(());
-        }
-        let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
-        for object in manifest.objects() {
-            let (bytes, object) = (meaning::json_bytes(&object), meaning::describe(&object));
-            if bytes > MAX_OBJECT_BYTES {
-                return Err(Error::input(format!(
-                    "{name}: {object} would be {bytes} bytes, and etcd takes no more than {MAX_OBJECT_BYTES}"
-                ))
-                .hint("split it into several Secrets"));
-            }
-            if bytes > WARN_OBJECT_BYTES {
-                self.output
-                    .warn(format!("{name}: {object} has {bytes} bytes; objects of this size slow a cluster down"));
-            }
-        }
-        Ok(())
+/// Refuses a text with an object that etcd would not take, and warns of one that is only large.
+pub(crate) fn check_size(name: &str, text: &str, output: &Output) -> Result<()> {
+    if text.len() < WARN_OBJECT_BYTES {
+        return Ok(());
     }
+    let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
+    for object in manifest.objects() {
+        let (bytes, object) = (meaning::json_bytes(&object), meaning::describe(&object));
+        if bytes > MAX_OBJECT_BYTES {
+            return Err(Error::input(format!(
+                "{name}: {object} would be {bytes} bytes, and etcd takes no more than {MAX_OBJECT_BYTES}"
+            ))
+            .hint("split it into several Secrets"));
+        }
+        if bytes > WARN_OBJECT_BYTES {
+            output.warn(format!("{name}: {object} has {bytes} bytes; objects of this size slow a cluster down"));
+        }
+    }
+    Ok(())
 }
 
 /// The sealed texts of one object.

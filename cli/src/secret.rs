@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use kseal_crypto::{Plaintext, decode_data};
 use kseal_manifest::{Comments, Location, Node, Object};
-use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
@@ -92,7 +91,7 @@ impl Written<'_> {
     pub(crate) fn decode(&self) -> Result<Plaintext> {
         let text = self.text.unwrap_or_default();
         match self.field {
-            Field::StringData => Ok(Zeroizing::new(text.as_bytes().to_vec())),
+            Field::StringData => Ok(text.as_bytes().to_vec().into()),
             Field::Data => decode_data(text).ok_or_else(|| {
                 Error::input(format!("the value of {} at {} is not base64", self.key, self.location))
                     .hint("text that is not encoded belongs into stringData")

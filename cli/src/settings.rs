@@ -1,12 +1,15 @@
 //! The only module that reads the environment, the clock and the system's random generator.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use rand_core::UnwrapErr;
 
 use crate::{
-    args::{BundleArgs, KeyArgs, RecipientArgs},
+    args::{self, BundleArgs, KeyArgs, RecipientArgs},
     recipients::Source,
 };
 
@@ -15,6 +18,8 @@ pub(crate) type Rng = UnwrapErr<getrandom::SysRng>;
 
 /// What the process was started with.
 pub(crate) struct Environment {
+    /// It runs as `kubectl kseal`.
+    pub is_plugin: bool,
     /// `NO_COLOR` is set to something (no-color.org).
     pub no_color: bool,
     /// `KSEAL_KEY_FILE`: files of private keys, as in PATH.
@@ -33,7 +38,9 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub(crate) fn read() -> Self {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let program = env::args_os().next().unwrap_or_default();
         Self {
+            is_plugin: Path::new(&program).file_stem().is_some_and(|name| name == args::PLUGIN),
             no_color: set("NO_COLOR").is_some(),
             key_files: set("KSEAL_KEY_FILE").map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
             config: set("KSEAL_CONFIG").map(PathBuf::from),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kseal_api::{SealedSecretSpec, SealingKeyBundle, UpstreamSpec, names};
 use kseal_core::{Bundle, KeySecret, ObjectRef, SealedObject};
-use kseal_crypto::{FailureClass, KeyRing, Zeroizing, decode_base64};
+use kseal_crypto::{FailureClass, KeyRing, decode_base64};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -135,7 +135,7 @@ fn key(value: &Value) -> Result<Contents, FailureClass> {
         secret.data.iter().map(|(item, text)| Some((item.as_str(), decode_base64(text)?))).collect();
     let octets = octets.ok_or(FailureClass::Malformed)?;
     let stated = head.metadata.annotations.get(names::FINGERPRINT).map(String::as_str);
-    let item = |name: &str| octets.get(name).cloned().map(Zeroizing::new);
+    let item = |name: &str| octets.get(name).map(Vec::as_slice);
     match KeySecret::read(&secret.type_, stated, item) {
         Ok(KeySecret::Native { key, .. }) => {
             Ok(Contents { fingerprint: Some(key.fingerprint().to_string()), ..Contents::default() })

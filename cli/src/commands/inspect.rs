@@ -14,7 +14,8 @@ use super::DONE;
 use crate::{
     args::{InspectArgs, ReportFormat},
     error::{Error, Result},
-    files, key_files,
+    files,
+    key_files::{self, Labelled},
     meaning::{self, Meaning},
     output::Output,
     recipients::Resolver,
@@ -42,10 +43,10 @@ pub(crate) fn run(args: InspectArgs, environment: &Environment, output: &Output)
 }
 
 /// Each private key in a ring of its own, so that it shows which one opens what.
-fn held(keys: Vec<KeySecret>) -> Vec<Held> {
+fn held(keys: Vec<Labelled>) -> Vec<Held> {
     let each = keys.into_iter().map(|key| {
         let mut ring = KeyRing::default();
-        let fingerprint = match key {
+        let fingerprint = match key.key {
             KeySecret::Native { key, .. } => {
                 let fingerprint = key.fingerprint().to_string();
                 ring.add(key);

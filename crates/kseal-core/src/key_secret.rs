@@ -2,7 +2,7 @@
 
 use kseal_api::names;
 use kseal_crypto::{
-    Fingerprint, KeyError, Plaintext, PrivateKey, Suite,
+    Fingerprint, KeyError, PrivateKey, Suite,
     sealed_secrets::{Certificate, CertificateError, RsaError, RsaPrivateKey},
 };
 
@@ -78,10 +78,10 @@ impl KeySecret {
     ///
     /// # Errors
     /// [`KeySecretError`].
-    pub fn read(
+    pub fn read<'i>(
         type_: &str,
         stated: Option<&str>,
-        item: impl Fn(&str) -> Option<Plaintext>,
+        item: impl Fn(&str) -> Option<&'i [u8]>,
     ) -> Result<Self, KeySecretError> {
         match type_ {
             names::SEALING_KEY_TYPE => read_native(stated, item),
@@ -91,12 +91,12 @@ impl KeySecret {
     }
 }
 
-fn read_native(stated: Option<&str>, item: impl Fn(&str) -> Option<Plaintext>) -> Result<KeySecret, KeySecretError> {
+fn read_native<'i>(stated: Option<&str>, item: impl Fn(&str) -> Option<&'i [u8]>) -> Result<KeySecret, KeySecretError> {
     let wanted = |name| item(name).ok_or(KeySecretError::Missing(name));
     let suite = wanted(SUITE)?;
     let suite: Suite =
-        std::str::from_utf8(&suite).ok().and_then(|text| text.parse().ok()).ok_or(KeySecretError::Suite)?;
-    let key = PrivateKey::from_seed(suite, &wanted(SEED)?).map_err(KeySecretError::Seed)?;
+        std::str::from_utf8(suite).ok().and_then(|text| text.parse().ok()).ok_or(KeySecretError::Suite)?;
+    let key = PrivateKey::from_seed(suite, wanted(SEED)?).map_err(KeySecretError::Seed)?;
     let created_at = wanted(CREATED_AT)?;
     let created_at = String::from_utf8(created_at.to_vec()).map_err(|_| KeySecretError::CreatedAt)?;
     let computed = key.fingerprint();
@@ -106,12 +106,12 @@ fn read_native(stated: Option<&str>, item: impl Fn(&str) -> Option<Plaintext>) -
     Ok(KeySecret::Native { key, created_at })
 }
 
-fn read_upstream(item: impl Fn(&str) -> Option<Plaintext>) -> Result<KeySecret, KeySecretError> {
+fn read_upstream<'i>(item: impl Fn(&str) -> Option<&'i [u8]>) -> Result<KeySecret, KeySecretError> {
     let pem = item(TLS_KEY).ok_or(KeySecretError::Missing(TLS_KEY))?;
-    let pem = std::str::from_utf8(&pem).map_err(|_| KeySecretError::Rsa(RsaError::NoPrivateKey))?;
+    let pem = std::str::from_utf8(pem).map_err(|_| KeySecretError::Rsa(RsaError::NoPrivateKey))?;
     let key = RsaPrivateKey::from_pem(pem).map_err(KeySecretError::Rsa)?;
     let certificate = item(TLS_CRT).map(|octets| {
-        let pem = std::str::from_utf8(&octets).map_err(|_| CertificateError::None)?;
+        let pem = std::str::from_utf8(octets).map_err(|_| CertificateError::None)?;
         Certificate::from_pem(pem)
     });
     let certificate = certificate.transpose().map_err(KeySecretError::Certificate)?;
@@ -125,10 +125,7 @@ fn read_upstream(item: impl Fn(&str) -> Option<Plaintext>) -> Result<KeySecret, 
 mod tests {
     use std::{collections::BTreeMap, error::Error as _};
 
-    use kseal_crypto::{
-        Zeroizing,
-        sealed_secrets::{RsaSize, Validity},
-    };
+    use kseal_crypto::sealed_secrets::{RsaSize, Validity};
 
     use super::*;
     use crate::testing;
@@ -137,7 +134,7 @@ mod tests {
 
     fn read(type_: &str, stated: Option<&str>, items: &[(&str, &[u8])]) -> Result<KeySecret, KeySecretError> {
         let items: BTreeMap<&str, &[u8]> = items.iter().copied().collect();
-        KeySecret::read(type_, stated, |name| items.get(name).map(|octets| Zeroizing::new(octets.to_vec())))
+        KeySecret::read(type_, stated, |name| items.get(name).copied())
     }
 
     fn native(stated: Option<&str>, changed: &str, octets: Option<&[u8]>) -> Result<KeySecret, KeySecretError> {

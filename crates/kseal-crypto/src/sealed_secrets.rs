@@ -94,6 +94,14 @@ impl<'b> SealedBytes<'b> {
 }
 
 impl RsaPrivateKey {
+    /// Opens one value in its text form, if it was sealed for this key.
+    #[must_use]
+    pub fn open_text(&self, text: &str, label: &[u8]) -> Option<Plaintext> {
+        let bytes = base64::decode(text)?;
+        let sealed = SealedBytes::parse(&bytes).ok().filter(|sealed| sealed.key_size() == self.size())?;
+        self.open(&sealed, label)
+    }
+
     /// Opens one value; one opaque failure, whatever the cause.
     pub(crate) fn open(&self, sealed: &SealedBytes<'_>, label: &[u8]) -> Option<Plaintext> {
         let session_key = self.decrypt(sealed.wrapped, label)?;
@@ -111,7 +119,7 @@ fn open_with<C: AeadInOut + KeyInit>(key: &[u8], ciphertext: &[u8]) -> Option<Pl
     let mut opened = Zeroizing::new(ciphertext.to_vec());
     let cipher = C::new_from_slice(key).ok()?;
     cipher.decrypt_in_place(&aes_gcm::Nonce::default(), &[], &mut *opened).ok()?;
-    Some(opened)
+    Some(opened.into())
 }
 
 /// What came of opening one object.

@@ -49,7 +49,7 @@ macro_rules! assert_secret {
 
 #[test]
 fn secret_types_can_be_neither_printed_nor_copied_nor_compared() {
-    assert_secret!(PrivateKey, IdentityKey, RsaPrivateKey, KeyRing, Sealer<'static>, OpenedDataKey, Opened);
+    assert_secret!(PrivateKey, IdentityKey, RsaPrivateKey, KeyRing, Sealer<'static>, OpenedDataKey, Opened, Plaintext);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_probe_tells_a_type_that_has_the_trait_from_one_that_has_not() {
 #[test]
 fn what_was_opened_and_what_is_written_out_is_wiped_when_dropped() {
     // These compile only if the types are the wiping ones.
-    let _: fn(Plaintext) -> Zeroizing<Vec<u8>> = std::convert::identity;
+    let _: fn(Zeroizing<Vec<u8>>) -> Plaintext = Plaintext::from;
     let _: fn(&RsaPrivateKey) -> Zeroizing<String> = RsaPrivateKey::to_pkcs1_pem;
     let _: fn(&OpenedDataKey, &str, &SealedValue, &Place) -> Option<Plaintext> = OpenedDataKey::open;
 }

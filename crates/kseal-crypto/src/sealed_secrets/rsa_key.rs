@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::pem::blocks;
-use crate::{Plaintext, lp};
+use crate::lp;
 
 const PKCS1: &str = "RSA PRIVATE KEY";
 const PKCS8: &str = "PRIVATE KEY";
@@ -209,7 +209,7 @@ impl RsaPrivateKey {
         self.key.key_size_bytes()
     }
 
-    pub(super) fn decrypt(&self, ciphertext: &[u8], label: &[u8]) -> Option<Plaintext> {
+    pub(super) fn decrypt(&self, ciphertext: &[u8], label: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(vec![0; self.key.min_output_size()]);
         let len = self.key.decrypt(&OAEP_SHA256_MGF1SHA256, ciphertext, &mut out, Some(label)).ok()?.len();
         out.truncate(len);
