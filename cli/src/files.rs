@@ -74,9 +74,9 @@ pub(crate) fn read_octets(path: Option<&Path>) -> Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// Reads a text that may be missing.
+/// Reads a text that may be missing. A device or a pipe has no text to keep.
 pub(crate) fn read_if_exists(path: &Path) -> Result<Option<Input>> {
-    if path.exists() { read(path).map(Some) } else { Ok(None) }
+    if path.is_file() { read(path).map(Some) } else { Ok(None) }
 }
 
 /// Who may read a file that is written.
@@ -90,9 +90,9 @@ pub(crate) enum Privacy {
 
 /// Replaces a file in one step: a temporary file beside it is written, synced and renamed.
 pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> {
-    let failed = |error: &io::Error| Error::file(format!("cannot write {}", path.display())).because(error);
-    // A link stays a link: what it points to is replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let failed = |error: &io::Error| cannot_write(path, error);
+    // A link stays a link: what it points to is replaced, or made.
+    let target = fs::canonicalize(path).or_else(|_| end_of_links(path)).map_err(|error| failed(&error))?;
     let before = fs::metadata(&target).ok();
     if before.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(Error::file(format!("cannot write {}: it is a folder", path.display())));
@@ -104,18 +104,45 @@ pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> 
         // A rename would replace a file that its owner made read-only.
         rustix::fs::access(&target, Access::WRITE_OK).map_err(|error| failed(&error.into()))?;
     }
+    let replaces = before.is_some();
     let mode = match (privacy, before) {
         (Privacy::Secret, _) => 0o600,
         (Privacy::Public, Some(before)) => before.mode() & 0o7777,
         (Privacy::Public, None) => 0o666,
     };
     let mut temporary = temporary_beside(&target, mode).map_err(|error| failed(&error))?;
-    let doomed = (privacy == Privacy::Secret).then(|| Doomed::new(temporary.path()));
-    let written = temporary.write_all(octets).and_then(|()| temporary.as_file().sync_all());
+    let doomed = Doomed::new(temporary.path());
+    // The umask is for new files.
+    let kept = if replaces { temporary.as_file().set_permissions(fs::Permissions::from_mode(mode)) } else { Ok(()) };
+    let written = kept.and_then(|()| temporary.write_all(octets)).and_then(|()| temporary.as_file().sync_all());
     written.map_err(|error| failed(&error))?;
     temporary.persist(&target).map_err(|error| failed(&error.error))?;
     drop(doomed);
     Ok(())
+}
+
+/// The error without the name of the temporary file, which nobody knows.
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Error::file(format!("cannot write {}: its folder is missing", path.display())).hint("make it first");
+    }
+    let bare = error.get_ref().map(|_| io::Error::from(error.kind()));
+    Error::file(format!("cannot write {}", path.display())).because(bare.as_ref().unwrap_or(error))
+}
+
+/// Where links lead to whose end is not there yet.
+fn end_of_links(path: &Path) -> io::Result<PathBuf> {
+    /// As many as Linux follows.
+    const MAX: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MAX {
+        if !path.is_symlink() {
+            return Ok(path);
+        }
+        let next = fs::read_link(&path)?;
+        path = path.parent().unwrap_or(Path::new("")).join(next);
+    }
+    Err(io::Error::other("too many links"))
 }
 
 /// A device or a pipe cannot be replaced.
@@ -125,7 +152,7 @@ fn write_through(path: &Path, octets: &[u8]) -> io::Result<()> {
 
 /// Creates a file that must not be there yet, mode 0600: not even one that appears meanwhile is replaced.
 pub(crate) fn create_secret(path: &Path, octets: &[u8]) -> Result<()> {
-    let failed = |error: &io::Error| Error::file(format!("cannot write {}", path.display())).because(error);
+    let failed = |error: &io::Error| cannot_write(path, error);
     let exists = || {
         Error::refused(format!("{} is there already, and a private key must not be lost", path.display()))
             .hint("name another file, or move the old one away")
