@@ -19,6 +19,7 @@ pub(crate) fn run(args: ConvertArgs, environment: &Environment, output: &Output)
     let ConvertArgs { files, to: format, output: target, namespace, recipients, keys } = args;
     let ring = key_files::require(&keys.settle(environment), output)?;
     let mut resolver = Resolver::new(recipients.settle(environment), environment.now(), output);
+    let mut notes = Vec::new();
     sink::each(files, &target, Privacy::Public, output, |input, to| {
         let name = input.name();
         let found = resolver.resolve(to.or(input.path.as_deref()))?;
@@ -39,12 +40,13 @@ pub(crate) fn run(args: ConvertArgs, environment: &Environment, output: &Output)
         let done = sealing.convert(&name, &input.text, &ring)?;
         if done.changed > 0 {
             let objects = count(done.changed, "object");
-            output.note(format!("{name}: sealed {objects} anew for {}", found.recipients.describe(format)));
+            notes.push(format!("{name}: sealed {objects} anew for {}", found.recipients.describe(format)));
         }
         if done.kept > 0 {
-            output.note(format!("{name}: {} of this format already", are(done.kept, "object")));
+            notes.push(format!("{name}: {} of this format already", are(done.kept, "object")));
         }
         Ok(done.text)
     })?;
+    notes.iter().for_each(|note| output.note(note));
     Ok(DONE)
 }

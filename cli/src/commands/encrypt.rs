@@ -31,6 +31,7 @@ pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output)
         placing: Placing { scope: scope.map(Into::into), namespace, name, ..Placing::default() },
         format,
         allow_empty,
+        notes: Vec::new(),
         environment,
         output,
     };
@@ -38,6 +39,7 @@ pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output)
         Some(item) => command.raw(&files, target.output.as_deref(), &item)?,
         None => sink::each(files, &target, Privacy::Public, output, |input, to| command.one(input, to))?,
     }
+    command.notes.iter().for_each(|note| output.note(note));
     Ok(DONE)
 }
 
@@ -47,6 +49,8 @@ struct Encrypt<'a> {
     placing: Placing,
     format: Option<SealFormat>,
     allow_empty: bool,
+    /// What was done, to be said once it is.
+    notes: Vec<String>,
     environment: &'a Environment,
     output: &'a Output,
 }
@@ -55,13 +59,15 @@ impl Encrypt<'_> {
     /// Seals one text; `to` is where it will stand.
     fn one(&mut self, input: &Input, to: Option<&Path>) -> Result<Zeroizing<String>> {
         let resolved = self.resolver.resolve(to.or(input.path.as_deref()))?;
-        let previous = match to.map(files::read_if_exists).transpose()?.flatten() {
-            Some(before) if !self.key_files.is_empty() => Previous::read(&before.text, self.ring()?),
-            _ => Previous::default(),
+        let to_keep = to.filter(|_| !self.key_files.is_empty());
+        let previous = match to_keep.map(files::read_if_exists).transpose()?.flatten() {
+            Some(before) => Previous::read(&before.text, self.ring()?),
+            None => Previous::default(),
         };
         let sealing = self.sealing(&resolved, previous);
         let sealed = sealing.seal(&input.name(), &input.text)?;
-        self.tell(&input.name(), &sealed, &resolved, sealing.format);
+        let format = sealing.format;
+        self.tell(&input.name(), &sealed, &resolved, format);
         Ok(sealed.text)
     }
 
@@ -89,14 +95,14 @@ impl Encrypt<'_> {
         key_files::load(&self.key_files, self.output)
     }
 
-    fn tell(&self, name: &str, sealed: &Sealed, resolved: &Resolved, format: SealFormat) {
+    fn tell(&mut self, name: &str, sealed: &Sealed, resolved: &Resolved, format: SealFormat) {
         if sealed.changed > 0 {
             let secrets = count(sealed.changed, "Secret");
-            self.output.note(format!("{name}: sealed {secrets} for {}", resolved.recipients.describe(format)));
+            self.notes.push(format!("{name}: sealed {secrets} for {}", resolved.recipients.describe(format)));
         }
         if sealed.kept > 0 {
             let (objects, verb) = (are(sealed.kept, "object"), if sealed.kept == 1 { "stays" } else { "stay" });
-            self.output.note(format!("{name}: {objects} sealed already and {verb} as before"));
+            self.notes.push(format!("{name}: {objects} sealed already and {verb} as before"));
         }
     }
 
@@ -105,7 +111,10 @@ impl Encrypt<'_> {
         let path = match files {
             [] => None,
             [path] => (path != Path::new("-")).then_some(path.as_path()),
-            _ => return Err(Error::usage("--raw seals one value, and several files are given")),
+            _ => {
+                return Err(Error::usage("--raw seals one value, and several files are given")
+                    .hint("run it once for each of them"));
+            }
         };
         let value = Zeroizing::new(files::read_octets(path)?);
         let resolved = self.resolver.resolve(target)?;
