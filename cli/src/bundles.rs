@@ -19,8 +19,11 @@ const STALE_DAYS: i64 = 60;
 /// Reads a bundle, or a certificate as a bundle of nothing else. `name` is that of the file.
 pub(crate) fn read(name: &str, text: &str) -> Result<Bundle> {
     if text.contains("-----BEGIN CERTIFICATE-----") && !text.contains("SealingKeyBundle") {
-        let certificate = Certificate::from_pem(text)
-            .map_err(|error| Error::input(format!("{name}: not a usable certificate")).because(&error))?;
+        let certificate = Certificate::from_pem(text).map_err(|error| {
+            Error::input(format!("{name}: not a usable certificate"))
+                .because(&error)
+                .hint("sealed-secrets seals with a certificate of an RSA key of 2048 to 8192 bits, in PEM")
+        })?;
         return Ok(Bundle::local(name, Vec::new(), Some(certificate)));
     }
     if text.contains("PRIVATE KEY-----") {
@@ -33,8 +36,11 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Bundle> {
         [bundle] => {
             let text: SealingKeyBundle =
                 bundle.node.deserialize().map_err(|error| Error::input(format!("{name}: {error}")))?;
-            Bundle::read(&text)
-                .map_err(|error| Error::input(format!("{name}: the key bundle does not hold")).because(&error))
+            Bundle::read(&text).map_err(|error| {
+                Error::input(format!("{name}: the key bundle does not hold")).because(&error).hint(
+                    "fetch it anew; if that does not help, somebody changed it, and nothing should be sealed with it",
+                )
+            })
         }
         [] if objects.iter().any(|object| object.kind == "Secret") => Err(private(name)),
         [] => Err(Error::input(format!("{name}: neither a SealingKeyBundle nor a certificate"))

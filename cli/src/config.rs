@@ -19,6 +19,8 @@ use crate::{
 /// The file's name.
 pub(crate) const NAME: &str = ".kseal.yaml";
 
+const EXAMPLE: &str = "docs/configuration.md has an example";
+
 /// The text of the file. Unknown fields are errors, since a misspelt rule would seal for somebody else.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -89,8 +91,12 @@ impl Config {
         let min_suite = min_suite.map_err(|error| broken(format!("minSuite: {error}")))?;
         for (name, cluster) in &text.clusters {
             if let Some(Err(error)) = cluster.identity.as_deref().map(str::parse::<IdentityFingerprint>) {
-                return Err(broken(format!("clusters.{name}.identity: {error}")));
+                return Err(broken(format!("clusters.{name}.identity: {error}"))
+                    .hint("`kseal keys list` shows that of a bundle; compare it with what the cluster's owners say"));
             }
+        }
+        if text.clusters.is_empty() {
+            return Err(broken("clusters: at least one cluster is wanted".to_owned()).hint(EXAMPLE));
         }
         let all = || RuleText {
             paths: None,
@@ -99,14 +105,17 @@ impl Config {
             scope: None,
             format: None,
         };
+        let names: Vec<&str> = text.clusters.keys().map(String::as_str).collect();
         let rules = text.rules.unwrap_or_else(|| vec![all()]);
         let rules = rules.into_iter().enumerate().map(|(index, rule)| {
             let place = format!("rules[{index}]");
             if let Some(unknown) = rule.clusters.iter().find(|name| !text.clusters.contains_key(*name)) {
-                return Err(broken(format!("{place}.clusters: there is no cluster {unknown} in clusters")));
+                return Err(broken(format!("{place}.clusters: there is no cluster {unknown}"))
+                    .hint(format!("clusters has {}", names.join(", "))));
             }
             if rule.clusters.is_empty() {
-                return Err(broken(format!("{place}.clusters: at least one cluster is wanted")));
+                return Err(broken(format!("{place}.clusters: at least one cluster is wanted"))
+                    .hint(format!("clusters has {}", names.join(", "))));
             }
             let paths = rule.paths.map(|paths| paths.iter().map(|glob| matcher(glob)).collect::<Result<_, _>>());
             let paths = paths.transpose().map_err(|error| broken(format!("{place}.paths: {error}")))?;

@@ -37,7 +37,8 @@ pub(crate) fn open(name: &str, text: &str, ring: &KeyRing, namespace: Option<&st
         opened.push((object, sealed.format));
     }
     if opened.is_empty() {
-        return Err(Error::input(format!("{name}: nothing sealed in it")));
+        return Err(Error::input(format!("{name}: nothing sealed in it"))
+            .hint("a SealedSecret is opened, and a Secret that was sealed in place"));
     }
     let retyped = opened.iter().filter(|(_, format)| *format != Format::InPlace).map(|(object, _)| object);
     edits.extend(untype_lists(retyped));
@@ -71,7 +72,19 @@ pub(crate) fn failed(what: &str, sealed: &SealedObject, failures: &Failures) -> 
                 format!("give one of its keys with --key: {}", names.join(", "))
             })
         }
-        _ => error,
+        (kseal_crypto::FailureClass::Open, None) if sealed.format == Format::Upstream => error.hint(
+            "give the key that it was sealed for; if it was moved or renamed, it must be sealed anew for its new place",
+        ),
+        (kseal_crypto::FailureClass::Open, None) => {
+            error.hint("if it was edited by hand, take it back from the history; else seal the value anew")
+        }
+        (kseal_crypto::FailureClass::Malformed, _) if sealed.format == Format::InPlace => {
+            error.hint("what stands there in plaintext is sealed by `kseal encrypt -i -f secret`")
+        }
+        (kseal_crypto::FailureClass::Malformed, _) => {
+            error.hint("take it back from the history, or seal the value anew with kseal")
+        }
+        (kseal_crypto::FailureClass::Unsupported, _) => error.hint("a later version of kseal can open it"),
     }
 }
 

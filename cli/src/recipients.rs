@@ -70,16 +70,29 @@ impl Recipients {
                 kseal_core::RecipientError::NoActiveKey(_) => {
                     "a certificate can be used with --format bitnami only; else give a bundle with an active key"
                 }
+                kseal_core::RecipientError::BelowFloor { .. } => {
+                    "fetch a bundle with a stronger key, or lower minSuite in .kseal.yaml"
+                }
                 _ => "give a bundle with --keys, or write a .kseal.yaml (docs/configuration.md)",
             };
-            Error::no_key("there is no key to seal for").because(&error).hint(hint)
+            let is_refused = matches!(
+                error,
+                kseal_core::RecipientError::MixedClasses { .. } | kseal_core::RecipientError::BelowFloor { .. }
+            );
+            let message = if is_refused {
+                Error::refused("these keys are not sealed for")
+            } else {
+                Error::no_key("there is no key to seal for")
+            };
+            message.because(&error).hint(hint)
         })
     }
 
     /// The one RSA key that upstream's format seals with.
     pub(crate) fn rsa(&self, now: Timestamp) -> Result<&RsaPublicKey> {
         if let Some(floor) = self.floor.min_suite.filter(|floor| floor.is_post_quantum()) {
-            return Err(Error::refused(format!("format bitnami seals with RSA, which is below minSuite {floor}")));
+            return Err(Error::refused(format!("format bitnami seals with RSA, which is below minSuite {floor}"))
+                .hint("use --format kseal, or lower minSuite in .kseal.yaml"));
         }
         let mut with = self.bundles.iter().filter_map(|bundle| Some((bundle, bundle.certificate.as_ref()?)));
         match (with.next(), with.next()) {
@@ -201,9 +214,13 @@ fn check_identity(name: &str, cluster: &Cluster, bundle: &Bundle) -> Result<()> 
     if found.as_ref() == Some(pinned) {
         return Ok(());
     }
-    let found = found.unwrap_or_else(|| "nobody's signature".to_owned());
+    let hint = match found {
+        Some(_) => "if the cluster was made anew, compare the fingerprint by another way and change it in .kseal.yaml",
+        None => "only a bundle that a cluster publishes is signed; fetch that one",
+    };
+    let found = found.unwrap_or_else(|| "no signature".to_owned());
     Err(Error::refused(format!(
         "the bundle of {name} is not signed by the pinned identity: pinned {pinned}, found {found}"
     ))
-    .hint("if the cluster was made anew, compare the fingerprint by another way and change it in .kseal.yaml"))
+    .hint(hint))
 }

@@ -56,8 +56,8 @@ impl Sealing<'_> {
     /// # Errors
     /// If one of them cannot be sealed: then none is.
     pub(crate) fn seal(&self, name: &str, text: &str) -> Result<Sealed> {
-        let manifest =
-            Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")).hint(WANTED))?;
+        let manifest = Manifest::parse(text.to_owned())
+            .map_err(|error| Error::input(format!("{name}: {error}")).hint(wanted(text)))?;
         let mut rng = self.environment.rng();
         let mut edits = Vec::new();
         let (mut changed, mut kept) = (0, 0);
@@ -147,6 +147,15 @@ pub(crate) struct Texts {
 }
 
 const WANTED: &str = "kseal reads Kubernetes manifests in YAML or JSON";
+
+/// What to do about a text that cannot be read.
+fn wanted(text: &str) -> &'static str {
+    if text.contains("{{") {
+        "a template is no manifest yet: seal what it renders, or a file without it"
+    } else {
+        WANTED
+    }
+}
 
 fn nothing_found(name: &str, manifest: &Manifest, objects: &[Object<'_>]) -> Error {
     if manifest.documents().iter().all(kseal_manifest::Document::is_empty) {

@@ -79,7 +79,11 @@ fn text<'m>(key: &str, node: &'m Node) -> Result<Option<&'m str>> {
     }
     node.as_str().map(Some).ok_or_else(|| {
         Error::input(format!("the value of {key} at {} is a {}, not a string", node.location(), node.value_kind()))
-            .hint("quote it: YAML reads it as something else than text, and the API server refuses it")
+            .hint(if node.is_mapping() || node.is_sequence() {
+                "write it as a block of text, with `|` behind the colon: the API server takes text only"
+            } else {
+                "quote it: YAML reads it as something else than text, and the API server refuses it"
+            })
     })
 }
 
