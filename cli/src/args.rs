@@ -1,13 +1,19 @@
 //! What can be typed, and nothing else: clap's types.
 
+mod change;
 mod common;
+mod create;
+mod exec_env;
 mod keys;
 mod seal;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use change::{EditArgs, SetArgs, UnsetArgs, ValueArgs};
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
+pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, GenericArgs, TlsArgs};
+pub(crate) use exec_env::ExecEnvArgs;
 pub(crate) use keys::{GenerateArgs, KeysArgs, KeysCommand, SuiteName};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
 
@@ -44,6 +50,11 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     Encrypt(EncryptArgs),
     Decrypt(DecryptArgs),
+    Create(CreateArgs),
+    ExecEnv(ExecEnvArgs),
+    Edit(EditArgs),
+    Set(SetArgs),
+    Unset(UnsetArgs),
     Get(GetArgs),
     Keys(KeysArgs),
 }

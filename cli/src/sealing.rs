@@ -26,6 +26,7 @@ use crate::{
     settings::{Environment, Rng},
 };
 
+pub(crate) use metadata::without_copies;
 pub(crate) use previous::Previous;
 
 /// How to seal.
@@ -80,7 +81,7 @@ impl Sealing<'_> {
             edits.extend(retype::untype_lists(&objects));
         }
         let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
-        self.check_size(name, &text)?;
+        check_size(name, &text, self.output)?;
         Ok(Sealed { text, sealed, kept })
     }
 
@@ -115,27 +116,27 @@ impl Sealing<'_> {
         texts.data_keys.extend(new.data_key);
         Ok(texts)
     }
+}
 
-    fn check_size(&self, name: &str, text: &str) -> Result<()> {
-        if text.len() < WARN_OBJECT_BYTES {
-            return Ok(());
-        }
-        let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
-        for object in manifest.objects() {
-            let (bytes, object) = (meaning::json_bytes(&object), meaning::describe(&object));
-            if bytes > MAX_OBJECT_BYTES {
-                return Err(Error::input(format!(
-                    "{name}: {object} would be {bytes} bytes, and etcd takes no more than {MAX_OBJECT_BYTES}"
-                ))
-                .hint("split it into several Secrets"));
-            }
-            if bytes > WARN_OBJECT_BYTES {
-                self.output
-                    .warn(format!("{name}: {object} has {bytes} bytes; objects of this size slow a cluster down"));
-            }
-        }
-        Ok(())
+/// Refuses objects that no cluster takes, and warns of large ones.
+pub(crate) fn check_size(name: &str, text: &str, output: &Output) -> Result<()> {
+    if text.len() < WARN_OBJECT_BYTES {
+        return Ok(());
     }
+    let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
+    for object in manifest.objects() {
+        let (bytes, object) = (meaning::json_bytes(&object), meaning::describe(&object));
+        if bytes > MAX_OBJECT_BYTES {
+            return Err(Error::input(format!(
+                "{name}: {object} would be {bytes} bytes, and etcd takes no more than {MAX_OBJECT_BYTES}"
+            ))
+            .hint("split it into several Secrets"));
+        }
+        if bytes > WARN_OBJECT_BYTES {
+            output.warn(format!("{name}: {object} has {bytes} bytes; objects of this size slow a cluster down"));
+        }
+    }
+    Ok(())
 }
 
 /// The sealed texts of one object.

@@ -13,6 +13,9 @@ use crate::{
 /// The random generator of everything that is sealed.
 pub(crate) type Rng = UnwrapErr<getrandom::SysRng>;
 
+/// Names files of private keys, as in PATH.
+pub(crate) const KEY_FILE: &str = "KSEAL_KEY_FILE";
+
 /// What the process was started with.
 pub(crate) struct Environment {
     /// `NO_COLOR` is set to something (no-color.org).
@@ -35,7 +38,7 @@ impl Environment {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         Self {
             no_color: set("NO_COLOR").is_some(),
-            key_files: set("KSEAL_KEY_FILE").map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
+            key_files: set(KEY_FILE).map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
             config: set("KSEAL_CONFIG").map(PathBuf::from),
             editor: ["VISUAL", "EDITOR"].into_iter().find_map(|name| set(name)?.into_string().ok()),
             runtime_dir: set("XDG_RUNTIME_DIR").map(PathBuf::from),
