@@ -4,8 +4,13 @@ mod change;
 mod common;
 mod create;
 mod exec_env;
+mod git;
+mod help;
 mod keys;
+mod look;
+mod repository;
 mod seal;
+mod shell;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -14,8 +19,13 @@ pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFo
 pub use common::{ScopeName, SealFormat};
 pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, GenericArgs, TlsArgs};
 pub(crate) use exec_env::ExecEnvArgs;
-pub(crate) use keys::{GenerateArgs, KeysArgs, KeysCommand, SuiteName};
+pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
+pub(crate) use help::{PLUGIN, command};
+pub(crate) use keys::{ExportArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
+pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
+pub(crate) use repository::{ConvertArgs, ReencryptArgs};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
+pub(crate) use shell::{CompletionArgs, ManArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -56,5 +66,14 @@ pub(crate) enum Command {
     Set(SetArgs),
     Unset(UnsetArgs),
     Get(GetArgs),
+    Inspect(InspectArgs),
+    Verify(VerifyArgs),
+    Check(CheckArgs),
+    Git(GitArgs),
     Keys(KeysArgs),
+    Reencrypt(ReencryptArgs),
+    Convert(ConvertArgs),
+    Completion(CompletionArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }

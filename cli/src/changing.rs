@@ -48,12 +48,6 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.set.is_empty() && self.remove.is_empty()
     }
-
-    /// The same once more, for another attempt.
-    pub(crate) fn duplicate(&self) -> Self {
-        let copy = |new: &NewValue| NewValue { key: new.key.clone(), value: new.value.clone(), field: new.field };
-        Self { set: self.set.iter().map(copy).collect(), remove: self.remove.clone() }
-    }
 }
 
 /// Changes with their values sealed.
@@ -79,7 +73,7 @@ impl Whom<'_> {
         }
     }
 
-    fn seal(&mut self, (object, sealed): &Found<'_>, place: &Place, set: Vec<NewValue>) -> Result<New> {
+    fn seal(&mut self, (object, sealed): &Found<'_>, place: &Place, set: &[NewValue]) -> Result<New> {
         let items = set.iter().map(|it| (it.key.as_str(), it.value.as_slice()));
         let failed = |error: kseal_core::SealError| Error::no_key("cannot seal").because(&error);
         let (data_key, mut texts) = match sealed.format {
@@ -93,10 +87,10 @@ impl Whom<'_> {
                 (sealed.data_key, sealed.values)
             }
         };
-        let values = set.into_iter().map(|new| {
+        let values = set.iter().map(|new| {
             let field = new.field.unwrap_or_else(|| usual_field(object, &new.value));
             let text = texts.remove(&new.key).unwrap_or_default();
-            (new.key, field, text)
+            (new.key.clone(), field, text)
         });
         Ok(New { data_key, values: values.collect() })
     }
@@ -106,10 +100,10 @@ impl Whom<'_> {
 ///
 /// # Errors
 /// If the object has no place, an item to remove is not there, there is nobody to seal for, or a limit is passed.
-pub(crate) fn edits(found: &Found<'_>, changes: Changes, whom: Option<&mut Whom<'_>>) -> Result<Vec<Edit>> {
+pub(crate) fn edits(found: &Found<'_>, changes: &Changes, whom: Option<&mut Whom<'_>>) -> Result<Vec<Edit>> {
     let (object, sealed) = found;
     let what = meaning::describe(object);
-    check_items(&what, sealed, &changes)?;
+    check_items(&what, sealed, changes)?;
     let Changes { set, remove } = changes;
     let mut new = New::default();
     let mut edits = Vec::new();
@@ -118,12 +112,12 @@ pub(crate) fn edits(found: &Found<'_>, changes: Changes, whom: Option<&mut Whom<
             Error::input(format!("{what}: {error}")).hint("write it into its metadata, or give the namespace with -n")
         })?;
         new = whom.seal(found, &place, set)?;
-        edits.extend(data_keys::move_to_its_place(found, &new, &remove));
+        edits.extend(data_keys::move_to_its_place(found, &new, remove));
     }
-    edits.extend(data_keys::edits(found, &new, &remove).map_err(|error| error.at(&what))?);
+    edits.extend(data_keys::edits(found, &new, remove).map_err(|error| error.at(&what))?);
     edits.extend(match sealed.format {
-        Format::InPlace => in_place(object, new.values, &remove)?,
-        Format::Native | Format::Upstream => encrypted_data(object, new.values, &remove),
+        Format::InPlace => in_place(object, new.values, remove)?,
+        Format::Native | Format::Upstream => encrypted_data(object, new.values, remove),
     });
     Ok(edits)
 }

@@ -1,5 +1,8 @@
 //! The only module that reads and writes files. Files are written whole or not at all.
 
+pub(crate) mod given;
+pub(crate) mod walk;
+
 use std::{
     fs, io,
     io::{IsTerminal as _, Read as _, Write as _},
@@ -154,12 +157,7 @@ pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> 
         (Privacy::Public, Some(before)) => before.mode() & 0o7777,
         (Privacy::Public, None) => 0o666,
     };
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".kseal-")
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)
-        .map_err(|error| failed(&error))?;
+    let mut temporary = temporary_beside(&target, mode).map_err(|error| failed(&error))?;
     let doomed = (privacy == Privacy::Secret).then(|| Doomed::new(temporary.path()));
     let written = temporary.write_all(octets).and_then(|()| temporary.as_file().sync_all());
     written.map_err(|error| failed(&error))?;
@@ -173,13 +171,47 @@ fn write_through(path: &Path, octets: &[u8]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(octets)
 }
 
-/// Creates a file that must not be there yet, mode 0600.
+/// Creates a file that must not be there yet, mode 0600: not even one that appears meanwhile is replaced.
 pub(crate) fn create_secret(path: &Path, octets: &[u8]) -> Result<()> {
-    if path.exists() {
-        return Err(Error::refused(format!("{} is there already, and a private key must not be lost", path.display()))
-            .hint("name another file, or move the old one away"));
+    let failed = |error: &io::Error| Error::file(format!("cannot write {}", path.display())).because(error);
+    let exists = || {
+        Error::refused(format!("{} is there already, and a private key must not be lost", path.display()))
+            .hint("name another file, or move the old one away")
+    };
+    // A link that leads nowhere is there, too.
+    if path.symlink_metadata().is_ok() {
+        return Err(exists());
     }
-    write(path, octets, Privacy::Secret)
+    let mut temporary = temporary_beside(path, 0o600).map_err(|error| failed(&error))?;
+    let _doomed = Doomed::new(temporary.path());
+    let written = temporary.write_all(octets).and_then(|()| temporary.as_file().sync_all());
+    written.map_err(|error| failed(&error))?;
+    match temporary.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
+        Err(error) => Err(failed(&error.error)),
+    }
+}
+
+/// An empty file in the folder of another, in whose place it can be renamed.
+fn temporary_beside(path: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".kseal-").permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)
+}
+
+/// Makes a folder, and those that it stands in.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| Error::file(format!("cannot make {}", path.display())).because(&error))
+}
+
+/// Whether it is a folder.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// The length of a file, if it can be known.
+pub(crate) fn len(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|metadata| metadata.len())
 }
 
 /// Whether two paths are one file.

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use kseal_api::names;
+use kseal_api::{KeyState, names};
 use kseal_core::{KeySecret, key_secret};
-use kseal_crypto::{KeyRing, sealed_secrets::RsaPrivateKey};
+use kseal_crypto::{
+    KeyRing,
+    sealed_secrets::{Certificate, RsaPrivateKey},
+};
 use kseal_manifest::{Manifest, Object};
 
 use crate::{
@@ -14,12 +17,19 @@ use crate::{
     secret,
 };
 
+/// A private key, and the state that its label says.
+pub(crate) struct Labelled {
+    pub key: KeySecret,
+    /// `None` for PEM, and for a label that says nothing known.
+    pub state: Option<KeyState>,
+}
+
 /// Loads all private keys of all files.
 pub(crate) fn load(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
     let mut ring = KeyRing::default();
     let mut rsa = Vec::new();
     for key in read_all(paths, output)? {
-        match key {
+        match key.key {
             KeySecret::Native { key, .. } => ring.add(key),
             KeySecret::Rsa { key, certificate } => {
                 rsa.push((certificate.map_or(0, |certificate| certificate.validity.not_before), key));
@@ -27,7 +37,9 @@ pub(crate) fn load(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
         }
     }
     rsa.sort_by_key(|(not_before, _)| std::cmp::Reverse(*not_before));
-    rsa.into_iter().for_each(|(_, key)| ring.add_rsa(key));
+    for (_, key) in rsa {
+        ring.add_rsa(key);
+    }
     Ok(ring)
 }
 
@@ -40,27 +52,28 @@ pub(crate) fn require(paths: &[PathBuf], output: &Output) -> Result<KeyRing> {
 }
 
 /// Reads the private keys of all files, in their order.
-pub(crate) fn read_all(paths: &[PathBuf], output: &Output) -> Result<Vec<KeySecret>> {
+pub(crate) fn read_all(paths: &[PathBuf], output: &Output) -> Result<Vec<Labelled>> {
     let mut keys = Vec::new();
     for path in paths {
+        let input = files::read(path)?;
+        keys.extend(read(&input.name(), &input.text)?);
         if files::is_readable_by_others(path) {
             output.warn(format!("{}: the private key can be read by other users; chmod 600 it", path.display()));
         }
-        let input = files::read(path)?;
-        keys.extend(read(&input.name(), &input.text)?);
     }
     Ok(keys)
 }
 
 /// Reads the private keys of one text.
-pub(crate) fn read(name: &str, text: &str) -> Result<Vec<KeySecret>> {
-    if text.trim_start().starts_with("-----BEGIN") {
-        return read_pem(name, text).map(|key| vec![key]);
+pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Labelled>> {
+    if text.lines().any(|line| line.starts_with("-----BEGIN ")) {
+        return Ok(vec![Labelled { key: read_pem(name, text)?, state: None }]);
     }
     let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
     let mut keys = Vec::new();
     for object in secrets(&manifest) {
-        keys.push(read_secret(&object).map_err(|error| error.at(name))?);
+        let key = read_secret(&object).map_err(|error| error.at(name))?;
+        keys.push(Labelled { key, state: state(&object) });
     }
     if keys.is_empty() {
         return Err(Error::input(format!("{name}: holds no private key"))
@@ -69,14 +82,53 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Vec<KeySecret>> {
     Ok(keys)
 }
 
+/// One private key in PEM, with its certificate if that is there, too.
 fn read_pem(name: &str, text: &str) -> Result<KeySecret> {
-    if text.contains("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY-----") {
-        return Err(Error::input(format!("{name}: a certificate, where a private key is wanted"))
-            .hint("a certificate can seal only: give it with --keys"));
-    }
-    let key = RsaPrivateKey::from_pem(text)
+    let blocks = pem_blocks(text);
+    let holds = |block: &&str, what: &str| block.lines().next().is_some_and(|line| line.contains(what));
+    let keys: Vec<&str> = blocks.iter().copied().filter(|block| holds(block, "PRIVATE KEY-----")).collect();
+    let certificates: Vec<&str> =
+        blocks.iter().copied().filter(|block| holds(block, "BEGIN CERTIFICATE-----")).collect();
+    let key = match keys[..] {
+        [key] => key,
+        [] if !certificates.is_empty() => {
+            return Err(Error::input(format!("{name}: a certificate, where a private key is wanted"))
+                .hint("a certificate can seal only: give it with --keys"));
+        }
+        [] => return Err(Error::input(format!("{name}: holds no private key"))),
+        _ => return Err(Error::input(format!("{name}: several private keys")).hint("give each in a file of its own")),
+    };
+    let key = RsaPrivateKey::from_pem(key)
         .map_err(|error| Error::input(format!("{name}: not a private key that can be used")).because(&error))?;
-    Ok(KeySecret::Rsa { key, certificate: None })
+    let certificate = certificates.first().map(|block| Certificate::from_pem(block)).transpose();
+    let certificate = certificate
+        .map_err(|error| Error::input(format!("{name}: not a certificate that can be used")).because(&error))?;
+    if certificate.as_ref().is_some_and(|it| it.public.fingerprint() != key.public().fingerprint()) {
+        return Err(Error::input(format!("{name}: the certificate belongs to another key")));
+    }
+    Ok(KeySecret::Rsa { key, certificate })
+}
+
+/// The blocks of a PEM text, without what stands around them.
+fn pem_blocks(text: &str) -> Vec<&str> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("-----BEGIN ") {
+        rest = &rest[start..];
+        let Some(end) = rest.find("\n-----END ") else { break };
+        let end = rest[end + 1..].find('\n').map_or(rest.len(), |line| end + 1 + line + 1);
+        blocks.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    blocks
+}
+
+/// What the label of a key Secret says, of whichever format. Upstream's knows `active`, and people write `compromised`.
+fn state(object: &Object<'_>) -> Option<KeyState> {
+    let labels = object.node.get("metadata")?.get("labels")?;
+    let label = [names::KEY_STATE, names::UPSTREAM_KEY].into_iter().find_map(|name| labels.get(name)?.as_str())?;
+    let all = [KeyState::Active, KeyState::Retiring, KeyState::Retired, KeyState::Compromised];
+    all.into_iter().find(|state| state.as_str() == label)
 }
 
 /// The Secrets of a text. `kubectl get -o json` of older versions prints a list whose items and self name no kind.
@@ -107,9 +159,25 @@ pub(crate) fn read_secret(object: &Object<'_>) -> Result<KeySecret> {
     let declared = object.node.get("type").and_then(kseal_manifest::Node::as_str);
     // A Secret that was copied by hand may have lost its type.
     let type_ = declared.unwrap_or(key_secret::TLS_TYPE);
-    let item = |name: &str| items.iter().find(|item| item.key == name).map(|item| item.value.clone());
+    let item = |name: &str| items.iter().find(|item| item.key == name).map(|item| item.value.as_slice());
     KeySecret::read(type_, stated, item).map_err(|error| {
         let name = object.name().unwrap_or("(no name)");
         Error::input(format!("Secret {name} at {} is no private key", object.node.location())).because(&error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_found_among_what_tools_write_around_them() {
+        let text =
+            "Bag Attributes\n-----BEGIN A-----\nxx\n-----END A-----\nsubject=\n-----BEGIN B-----\ny\n-----END B-----";
+        assert_eq!(
+            pem_blocks(text),
+            ["-----BEGIN A-----\nxx\n-----END A-----\n", "-----BEGIN B-----\ny\n-----END B-----"]
+        );
+        assert!(pem_blocks("-----BEGIN A-----\ncut off").is_empty());
+    }
 }

@@ -1,8 +1,8 @@
 //! Keys as manifests: the private key's Secret, and the bundle.
 
 use jiff::Timestamp;
-use kseal_api::names;
-use kseal_core::{Bundle, key_secret};
+use kseal_api::{KeyState, names};
+use kseal_core::{Bundle, KeySecret, key_secret};
 use kseal_crypto::{
     PrivateKey, encode_base64,
     sealed_secrets::{Certificate, RsaPrivateKey},
@@ -10,19 +10,63 @@ use kseal_crypto::{
 use kseal_manifest::{Style, Tree, TreeEntry, render};
 use zeroize::Zeroizing;
 
+use crate::{
+    error::{Error, Result},
+    key_files::Labelled,
+};
+
 /// RFC 3339 without fractions, as Kubernetes writes times.
 pub(crate) fn seconds(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
 }
 
-/// The Secret of a native private key, named by its fingerprint. The label is that of an imported key: it opens, and
-/// does not seal in a cluster unless it is promoted.
-pub(crate) fn native(key: &PrivateKey, created_at: &str, namespace: Option<&str>) -> Zeroizing<String> {
+/// The Secrets of private keys, as documents of one text.
+///
+/// # Errors
+/// If one has no certificate, which upstream's form wants.
+pub(crate) fn all(keys: &[Labelled], namespace: Option<&str>) -> Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    for Labelled { key, state } in keys {
+        let manifest = match key {
+            KeySecret::Native { key, created_at } => {
+                // Whatever a key was in its cluster, in another one it only opens, unless it is promoted.
+                let state = state.filter(|state| *state != KeyState::Active).unwrap_or(KeyState::Retiring);
+                native(key, created_at, state, namespace)
+            }
+            KeySecret::Rsa { key, certificate } => {
+                let certificate = certificate.as_ref().ok_or_else(|| no_certificate(key))?;
+                rsa(key, certificate, state.unwrap_or(KeyState::Active), namespace)
+            }
+        };
+        // The size is known before: a text that grows leaves copies behind.
+        let mut longer = Zeroizing::new(String::with_capacity(text.len() + manifest.len() + 4));
+        longer.push_str(&text);
+        longer.push_str(if text.is_empty() { "" } else { "---\n" });
+        longer.push_str(&manifest);
+        text = longer;
+    }
+    Ok(text)
+}
+
+/// An RSA key alone is of no use to those who seal.
+pub(crate) fn no_certificate(key: &RsaPrivateKey) -> Error {
+    Error::input(format!("the RSA key {} has no certificate", key.public().fingerprint()))
+        .hint("give it with `kseal keys import --cert FILE`, or put both into one PEM file")
+}
+
+/// The Secret of a native private key, named by its fingerprint. The label of a new one is that of an imported key: it
+/// opens, and does not seal in a cluster unless it is promoted.
+pub(crate) fn native(
+    key: &PrivateKey,
+    created_at: &str,
+    state: KeyState,
+    namespace: Option<&str>,
+) -> Zeroizing<String> {
     let fingerprint = key.fingerprint();
     let metadata = metadata(
         &format!("kseal-{fingerprint}"),
         namespace,
-        (names::KEY_STATE, "retiring"),
+        (names::KEY_STATE, state.as_str()),
         Some((names::FINGERPRINT, &fingerprint.to_string())),
     );
     let data = [
@@ -33,12 +77,17 @@ pub(crate) fn native(key: &PrivateKey, created_at: &str, namespace: Option<&str>
     secret(metadata, names::SEALING_KEY_TYPE, true, &data)
 }
 
-/// The Secret of an RSA key, in upstream's form.
-pub(crate) fn rsa(key: &RsaPrivateKey, certificate: &Certificate, namespace: Option<&str>) -> Zeroizing<String> {
+/// The Secret of an RSA key, in upstream's form. Upstream loads it if its label says `active`, and only then.
+pub(crate) fn rsa(
+    key: &RsaPrivateKey,
+    certificate: &Certificate,
+    state: KeyState,
+    namespace: Option<&str>,
+) -> Zeroizing<String> {
     let fingerprint = key.public().fingerprint().to_string();
     let suffix: String = fingerprint.chars().filter(char::is_ascii_alphanumeric).skip(6).take(8).collect();
     let name = format!("sealed-secrets-key-{}", suffix.to_lowercase());
-    let label = (names::UPSTREAM_KEY, names::UPSTREAM_KEY_ACTIVE);
+    let label = (names::UPSTREAM_KEY, state.as_str());
     let metadata = metadata(&name, Some(namespace.unwrap_or("kube-system")), label, None);
     let pem = key.to_pkcs1_pem();
     let data = [(key_secret::TLS_KEY, pem.as_bytes()), (key_secret::TLS_CRT, certificate.to_pem().as_bytes())];

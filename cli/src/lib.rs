@@ -14,6 +14,8 @@ mod editor;
 mod error;
 mod fetch;
 mod files;
+mod git;
+mod guard;
 mod item_key;
 mod key_files;
 mod key_manifest;
@@ -23,22 +25,29 @@ mod output;
 mod placing;
 mod prompt;
 mod recipients;
+mod reencrypting;
 mod sealing;
 mod secret;
 mod settings;
 mod sink;
+mod standings;
+mod textconv;
+mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use crate::{args::Cli, error::Result, output::Output, settings::Environment};
 
 /// Runs the program as its arguments say.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
     let environment = Environment::read();
+    let mut command = args::command(environment.is_plugin);
+    let matches = command.get_matches_mut();
+    // The matches are those of this very command.
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
     let output = Output::new(cli.global.quiet, &environment);
     match execute(cli, &environment, &output) {
         Ok(code) => ExitCode::from(code),

@@ -49,6 +49,11 @@ pub(crate) fn of(object: &Object<'_>) -> Result<Meaning> {
     Ok(Meaning::Sealed(Box::new(sealed)))
 }
 
+/// Whether it is a Secret of Kubernetes, sealed in place or not.
+pub(crate) fn is_secret(object: &Object<'_>) -> bool {
+    matches!((object.api_version, object.kind), ("v1" | "", "Secret"))
+}
+
 /// `Secret prod/db`.
 pub(crate) fn describe(object: &Object<'_>) -> String {
     format!("{} {}", object.kind, object_ref(object))

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kseal_api::names;
 use kseal_core::{Format, SealedObject};
 use kseal_crypto::{Failures, KeyRing, Plaintext, encode_base64};
-use kseal_manifest::{Comments, Edit, Manifest, Object, Position, Tree, TreeEntry};
+use kseal_manifest::{Edit, Manifest, Node, Object, Position, Tree, TreeEntry};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -13,7 +12,8 @@ use crate::{
     meaning::{self, Meaning},
     sealing::{
         in_place::value_path,
-        retype::{retype, set_metadata},
+        metadata::is_of_the_envelope,
+        retype::{retype, set_metadata, untype_lists},
     },
     secret::{self, Field},
 };
@@ -25,20 +25,22 @@ use crate::{
 pub(crate) fn open(name: &str, text: &str, ring: &KeyRing, namespace: Option<&str>) -> Result<Zeroizing<String>> {
     let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
     let mut edits = Vec::new();
-    let mut opened = 0;
+    let mut opened = Vec::new();
     for object in manifest.objects() {
         let Meaning::Sealed(sealed) = meaning::of(&object).map_err(|error| error.at(name))? else { continue };
         let sealed = sealed.or_in(namespace);
         let values = values(&meaning::describe(&object), &sealed, ring).map_err(|error| error.at(name))?;
-        opened += 1;
-        edits.extend(match sealed.format {
-            Format::InPlace => in_place(&object, &values)?,
-            Format::Native | Format::Upstream => secret(&object, &values),
-        });
+        match sealed.format {
+            Format::InPlace => edits.extend(in_place(&object, &values)?),
+            Format::Native | Format::Upstream => edits.extend(secret(&object, &values)),
+        }
+        opened.push((object, sealed.format));
     }
-    if opened == 0 {
+    if opened.is_empty() {
         return Err(Error::input(format!("{name}: nothing sealed in it")));
     }
+    let retyped = opened.iter().filter(|(_, format)| *format != Format::InPlace).map(|(object, _)| object);
+    edits.extend(untype_lists(retyped));
     manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))
 }
 
@@ -59,13 +61,15 @@ pub(crate) fn failed(what: &str, sealed: &SealedObject, failures: &Failures) -> 
         }
         (kseal_crypto::FailureClass::NoKey, _) => {
             let recipients = sealed.envelope().into_iter().flat_map(|it| it.data_keys().values());
-            let mut names: Vec<_> = recipients.flat_map(|it| it.recipients.keys()).map(|it| it.short()).collect();
+            let mut names: Vec<_> =
+                recipients.flat_map(|it| it.recipients.keys()).map(kseal_crypto::Fingerprint::short).collect();
             names.sort_unstable();
             names.dedup();
-            match names.is_empty() {
-                true => error.hint("give the private key of the controller that it was sealed for"),
-                false => error.hint(format!("give one of its keys with --key: {}", names.join(", "))),
-            }
+            error.hint(if names.is_empty() {
+                "give the private key of the controller that it was sealed for".to_owned()
+            } else {
+                format!("give one of its keys with --key: {}", names.join(", "))
+            })
         }
         _ => error,
     }
@@ -76,12 +80,11 @@ fn in_place(object: &Object<'_>, values: &BTreeMap<String, Plaintext>) -> Result
     let mut edits = Vec::new();
     let metadata = object.path.clone().key("metadata");
     let annotations: Vec<_> = object.node.get("metadata").and_then(|it| it.get("annotations")).into_iter().collect();
-    let is_ours = |key: &str| key == names::SEALED || key.starts_with(names::DATA_KEY_PREFIX);
     let ours: Vec<&str> = annotations
         .iter()
         .flat_map(|node| node.entries())
         .map(kseal_manifest::Entry::key)
-        .filter(|key| is_ours(key))
+        .filter(|key| is_of_the_envelope(key))
         .collect();
     if annotations.iter().all(|node| node.entries().len() == ours.len()) {
         edits.push(Edit::Remove { path: metadata.key("annotations"), comments: false });
@@ -112,7 +115,7 @@ pub(crate) fn insert_all(object: &Object<'_>, field: &str, entries: Vec<TreeEntr
     if entries.is_empty() {
         return Vec::new();
     }
-    if object.node.get(field).is_none_or(kseal_manifest::Node::is_null) {
+    if object.node.get(field).is_none_or(Node::is_null) {
         return vec![crate::sealing::retype::set(object, field, Tree::Map(entries))];
     }
     let insert = |entry: TreeEntry| Edit::Insert {
@@ -124,21 +127,35 @@ pub(crate) fn insert_all(object: &Object<'_>, field: &str, entries: Vec<TreeEntr
     entries.into_iter().map(insert).collect()
 }
 
-/// A SealedSecret becomes the Secret that the controller would write: its metadata is that of the template.
+/// A SealedSecret becomes the Secret that the controller would write.
 fn secret(object: &Object<'_>, values: &BTreeMap<String, Plaintext>) -> Vec<Edit> {
+    let contents = contents(object, |item| {
+        let value = values.get(item)?;
+        Some(match field_for(value) {
+            Field::StringData => (Field::StringData, Tree::str(std::str::from_utf8(value).unwrap_or_default())),
+            Field::Data => (Field::Data, Tree::from(encode_base64(value))),
+        })
+    });
+    to_secret(object, contents, Vec::new())
+}
+
+/// A SealedSecret becomes a Secret of these contents: its metadata is that of the template, with more annotations.
+pub(crate) fn to_secret(object: &Object<'_>, contents: Vec<TreeEntry>, annotations: Vec<TreeEntry>) -> Vec<Edit> {
     let mut edits = retype(object, "v1", "Secret");
-    let spec = object.node.get("spec");
-    let template = spec.and_then(|spec| spec.get("template"));
+    let template = object.node.get("spec").and_then(|spec| spec.get("template"));
     let wanted = template.and_then(|template| template.get("metadata"));
+    let mut more = annotations;
     for part in ["labels", "annotations"] {
-        let wanted = wanted.and_then(|metadata| metadata.get(part)).filter(|node| node.is_mapping());
+        let wanted = wanted.and_then(|metadata| metadata.get(part)).into_iter().flat_map(Node::entries);
+        let mut wanted: Vec<TreeEntry> = wanted.map(TreeEntry::from).collect();
+        if part == "annotations" {
+            wanted.append(&mut more);
+        }
         let present = object.node.get("metadata").is_some_and(|metadata| metadata.entry(part).is_some());
-        match wanted {
-            Some(wanted) => edits.push(set_metadata(object, part, Tree::from(wanted))),
-            None if present => {
-                edits.push(Edit::Remove { path: object.path.clone().keys(["metadata", part]), comments: false });
-            }
-            None => {}
+        if !wanted.is_empty() {
+            edits.push(set_metadata(object, part, Tree::Map(wanted)));
+        } else if present {
+            edits.push(Edit::Remove { path: object.path.clone().keys(["metadata", part]), comments: false });
         }
     }
     for field in ["spec", "status"].into_iter().filter(|field| object.node.entry(field).is_some()) {
@@ -146,7 +163,7 @@ fn secret(object: &Object<'_>, values: &BTreeMap<String, Plaintext>) -> Vec<Edit
     }
     let copied = ["type", "immutable"].into_iter().filter_map(|key| template?.entry(key));
     let mut fields: Vec<TreeEntry> = copied.map(TreeEntry::from).collect();
-    fields.extend(contents(spec.and_then(|spec| spec.get("encryptedData")), values));
+    fields.extend(contents);
     edits.extend(fields.into_iter().map(|entry| Edit::Insert {
         path: object.path.clone(),
         key: entry.key,
@@ -156,18 +173,16 @@ fn secret(object: &Object<'_>, values: &BTreeMap<String, Plaintext>) -> Vec<Edit
     edits
 }
 
-/// `data` and `stringData` in the order of the sealed values, each with its comments: text that people can read goes to
-/// `stringData`.
-fn contents(sealed: Option<&kseal_manifest::Node>, values: &BTreeMap<String, Plaintext>) -> Vec<TreeEntry> {
+/// `data` and `stringData` in the order of the sealed values, each with its comments.
+pub(crate) fn contents(object: &Object<'_>, value: impl Fn(&str) -> Option<(Field, Tree)>) -> Vec<TreeEntry> {
     let (mut data, mut string_data) = (Vec::new(), Vec::new());
-    for entry in sealed.into_iter().flat_map(kseal_manifest::Node::entries) {
-        let Some(value) = values.get(entry.key()) else { continue };
-        let comments: Comments = entry.comments().clone();
-        match std::str::from_utf8(value).ok().filter(|text| is_readable(text)) {
-            Some(text) => string_data.push(TreeEntry::new(entry.key(), Tree::str(text)).with_comments(comments)),
-            None => {
-                data.push(TreeEntry::new(entry.key(), Tree::from(encode_base64(value))).with_comments(comments));
-            }
+    let sealed = object.node.get("spec").and_then(|spec| spec.get("encryptedData"));
+    for entry in sealed.into_iter().flat_map(Node::entries) {
+        let Some((field, value)) = value(entry.key()) else { continue };
+        let entry = TreeEntry::new(entry.key(), value).with_comments(entry.comments().clone());
+        match field {
+            Field::Data => data.push(entry),
+            Field::StringData => string_data.push(entry),
         }
     }
     let fields = [(Field::Data, data), (Field::StringData, string_data)].into_iter();
@@ -175,6 +190,14 @@ fn contents(sealed: Option<&kseal_manifest::Node>, values: &BTreeMap<String, Pla
         .filter(|(_, entries)| !entries.is_empty())
         .map(|(field, it)| TreeEntry::new(field.name(), Tree::Map(it)))
         .collect()
+}
+
+/// Text that people can read goes to `stringData`.
+pub(crate) fn field_for(value: &Plaintext) -> Field {
+    match std::str::from_utf8(value) {
+        Ok(text) if is_readable(text) => Field::StringData,
+        _ => Field::Data,
+    }
 }
 
 /// Whether a value is text without control characters but line feeds and tabs.

@@ -2,10 +2,43 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
 use crate::{
     error::{Error, Result},
     settings::Environment,
 };
+
+/// Work of fewer steps is done before a bar can be read.
+const LONG_WORK: usize = 25;
+
+/// A bar on stderr, or nothing where nobody would see it. Gone when dropped.
+pub(crate) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    /// One more step is done.
+    pub(crate) fn step(&self) {
+        if let Some(bar) = &self.0 {
+            bar.inc(1);
+        }
+    }
+
+    /// Prints something while the bar steps aside.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
 
 /// Where the program talks.
 pub(crate) struct Output {
@@ -19,6 +52,7 @@ impl Output {
     }
 
     /// Whether what goes to stdout is seen by a person.
+    #[expect(clippy::unused_self, reason = "whoever prints holds the output")]
     pub(crate) fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
     }
@@ -26,6 +60,15 @@ impl Output {
     /// Whether progress may be drawn.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// A bar for so many steps, if they are many.
+    pub(crate) fn progress(&self, steps: usize) -> Progress {
+        let shown = self.shows_progress() && steps >= LONG_WORK;
+        Progress(shown.then(|| {
+            let length = u64::try_from(steps).unwrap_or(u64::MAX);
+            ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
+        }))
     }
 
     /// Data to stdout, whole.

@@ -1,5 +1,6 @@
 //! Asks at the terminal, without echo.
 
+use kseal_crypto::Plaintext;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -14,11 +15,11 @@ const TRIES: usize = 3;
 ///
 /// # Errors
 /// If there is no terminal, or the entries differ again and again.
-pub(crate) fn secret(what: &str, output: &Output) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn secret(what: &str, output: &Output) -> Result<Plaintext> {
     for _ in 0..TRIES {
         let first = ask(&format!("{what}: "))?;
         if first == ask(&format!("{what}, again: "))? {
-            return Ok(Zeroizing::new(first.as_bytes().to_vec()));
+            return Ok(Plaintext::from(first.as_bytes().to_vec()));
         }
         output.warn("the two entries differ");
     }

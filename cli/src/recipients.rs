@@ -127,7 +127,7 @@ impl<'o> Resolver<'o> {
     /// The same; `None` if nothing is configured.
     pub(crate) fn find(&mut self, file: Option<&Path>) -> Result<Option<Resolved>> {
         if !self.source.keys.is_empty() {
-            let recipients = self.from_keys()?;
+            let recipients = self.by_keys()?;
             return Ok(Some(Resolved { recipients, namespace: None, scope: None, format: None }));
         }
         let file = files::absolute(file.unwrap_or(Path::new("./-")))?;
@@ -145,12 +145,12 @@ impl<'o> Resolver<'o> {
             Error::no_key(format!("no rule of {} fits {}", path.display(), file.display()))
                 .hint("add a rule without paths at the end for everything else, or give --keys")
         })?;
-        let recipients = self.from_config(&config, &rule.clusters)?;
+        let recipients = self.by_config(&config, &rule.clusters)?;
         let (namespace, scope, format) = (rule.namespace.clone(), rule.scope, rule.format);
         Ok(Some(Resolved { recipients, namespace, scope, format }))
     }
 
-    fn from_keys(&mut self) -> Result<Rc<Recipients>> {
+    fn by_keys(&mut self) -> Result<Rc<Recipients>> {
         if let Some(set) = self.sets.get("") {
             return Ok(Rc::clone(set));
         }
@@ -165,7 +165,7 @@ impl<'o> Resolver<'o> {
         Ok(self.keep(String::new(), Recipients { bundles, floor }))
     }
 
-    fn from_config(&mut self, config: &Config, names: &[String]) -> Result<Rc<Recipients>> {
+    fn by_config(&mut self, config: &Config, names: &[String]) -> Result<Rc<Recipients>> {
         let id = format!("{}\0{}", config.path.display(), names.join("\0"));
         if let Some(set) = self.sets.get(&id) {
             return Ok(Rc::clone(set));

@@ -1,7 +1,8 @@
 //! Seals the plaintext Secrets of a text.
 
+mod convert;
 pub(crate) mod in_place;
-mod metadata;
+pub(crate) mod metadata;
 pub(crate) mod native;
 mod previous;
 pub(crate) mod retype;
@@ -45,7 +46,7 @@ pub(crate) struct Sealing<'a> {
 pub(crate) struct Sealed {
     pub text: Zeroizing<String>,
     /// How many Secrets were plaintext and are sealed now.
-    pub sealed: usize,
+    pub changed: usize,
     /// How many objects were sealed before.
     pub kept: usize,
 }
@@ -60,7 +61,7 @@ impl Sealing<'_> {
             Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")).hint(WANTED))?;
         let mut rng = self.environment.rng();
         let mut edits = Vec::new();
-        let (mut sealed, mut kept) = (0, 0);
+        let (mut changed, mut kept) = (0, 0);
         let objects = manifest.objects();
         for object in &objects {
             let more = match meaning::of(object).map_err(|error| error.at(name))? {
@@ -71,18 +72,18 @@ impl Sealing<'_> {
                 Meaning::Sealed(_) => Vec::new(),
                 Meaning::Other => continue,
             };
-            *(if more.is_empty() { &mut kept } else { &mut sealed }) += 1;
+            *(if more.is_empty() { &mut kept } else { &mut changed }) += 1;
             edits.extend(more);
         }
-        if sealed + kept == 0 {
+        if changed + kept == 0 {
             return Err(nothing_found(name, &manifest, &objects));
         }
         if self.format != SealFormat::Secret {
-            edits.extend(retype::untype_lists(&objects));
+            edits.extend(retype::untype_lists(objects.iter().filter(|object| object.kind == "Secret")));
         }
         let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
         check_size(name, &text, self.output)?;
-        Ok(Sealed { text, sealed, kept })
+        Ok(Sealed { text, changed, kept })
     }
 
     /// Seals one plaintext Secret.
@@ -118,7 +119,7 @@ impl Sealing<'_> {
     }
 }
 
-/// Refuses objects that no cluster takes, and warns of large ones.
+/// Refuses a text with an object that etcd would not take, and warns of one that is only large.
 pub(crate) fn check_size(name: &str, text: &str, output: &Output) -> Result<()> {
     if text.len() < WARN_OBJECT_BYTES {
         return Ok(());

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use kseal_crypto::{Plaintext, decode_data};
 use kseal_manifest::{Comments, Location, Node, Object};
-use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
@@ -35,7 +34,6 @@ pub(crate) struct Item {
     pub field: Field,
     pub value: Plaintext,
     pub comments: Comments,
-    pub location: Location,
 }
 
 /// One item as it is written, before any decoding.
@@ -92,7 +90,7 @@ impl Written<'_> {
     pub(crate) fn decode(&self) -> Result<Plaintext> {
         let text = self.text.unwrap_or_default();
         match self.field {
-            Field::StringData => Ok(Zeroizing::new(text.as_bytes().to_vec())),
+            Field::StringData => Ok(text.as_bytes().to_vec().into()),
             Field::Data => decode_data(text).ok_or_else(|| {
                 Error::input(format!("the value of {} at {} is not base64", self.key, self.location))
                     .hint("text that is not encoded belongs into stringData")
@@ -105,8 +103,8 @@ impl Written<'_> {
 pub(crate) fn items(object: &Object<'_>) -> Result<Vec<Item>> {
     let items = written(object)?.into_iter().map(|item| {
         let value = item.decode()?;
-        let Written { key, field, comments, location, .. } = item;
-        Ok(Item { key: key.to_owned(), field, value, comments: comments.clone(), location })
+        let Written { key, field, comments, .. } = item;
+        Ok(Item { key: key.to_owned(), field, value, comments: comments.clone() })
     });
     items.collect()
 }

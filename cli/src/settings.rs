@@ -1,12 +1,15 @@
 //! The only module that reads the environment, the clock and the system's random generator.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use rand_core::UnwrapErr;
 
 use crate::{
-    args::{KeyArgs, RecipientArgs},
+    args::{self, BundleArgs, KeyArgs, RecipientArgs},
     recipients::Source,
 };
 
@@ -18,6 +21,8 @@ pub(crate) const KEY_FILE: &str = "KSEAL_KEY_FILE";
 
 /// What the process was started with.
 pub(crate) struct Environment {
+    /// It runs as `kubectl kseal`.
+    pub is_plugin: bool,
     /// `NO_COLOR` is set to something (no-color.org).
     pub no_color: bool,
     /// `KSEAL_KEY_FILE`: files of private keys, as in PATH.
@@ -36,7 +41,9 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub(crate) fn read() -> Self {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let program = env::args_os().next().unwrap_or_default();
         Self {
+            is_plugin: Path::new(&program).file_stem().is_some_and(|name| name == args::PLUGIN),
             no_color: set("NO_COLOR").is_some(),
             key_files: set(KEY_FILE).map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
             config: set("KSEAL_CONFIG").map(PathBuf::from),
@@ -64,6 +71,14 @@ impl RecipientArgs {
     pub(crate) fn settle(self, environment: &Environment) -> Source {
         let config = self.config.or_else(|| environment.config.clone());
         Source { keys: self.keys, config, allow_classical: self.allow_classical }
+    }
+}
+
+impl BundleArgs {
+    /// What bundles are found by.
+    pub(crate) fn settle(self, environment: &Environment) -> Source {
+        let config = self.config.or_else(|| environment.config.clone());
+        Source { keys: self.keys, config, allow_classical: false }
     }
 }
 

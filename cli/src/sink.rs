@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::{
+    args::OutputArgs,
     error::{Error, Result},
     files::{self, Input, Privacy},
     output::Output,
@@ -17,6 +18,26 @@ pub(crate) fn inputs(files: Vec<PathBuf>, in_place: bool) -> Result<Vec<PathBuf>
         return Err(Error::usage("--in-place wants files: the standard input has no place"));
     }
     Ok(if files.is_empty() { vec![PathBuf::from("-")] } else { files })
+}
+
+/// Works on each file, or on the standard input, and writes what comes out in place, to the output file, or to the
+/// standard output. Nothing is written before all are done. `work` is told where its result will stand.
+pub(crate) fn each(
+    files: Vec<PathBuf>,
+    to: &OutputArgs,
+    privacy: Privacy,
+    output: &Output,
+    mut work: impl FnMut(&Input, Option<&Path>) -> Result<Zeroizing<String>>,
+) -> Result<()> {
+    let mut results = Vec::new();
+    for file in inputs(files, to.in_place)? {
+        let input = files::read(&file)?;
+        refuse_input_as_output(&input, to.output.as_deref())?;
+        let target = if to.in_place { input.path.clone() } else { to.output.clone() };
+        let text = work(&input, target.as_deref())?;
+        results.push((target, text));
+    }
+    write(results, privacy, output)
 }
 
 /// Refuses to replace an input by way of `-o`.

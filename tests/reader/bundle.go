@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,6 +50,9 @@ func openBundle(o object) result {
 	spec := collect(o.object("spec"))(&f)
 	keys := collect(parseBundleKeys(spec))(&f)
 	certificate := collect(spec.text("certificate"))(&f)
+	if spec.has("certificate") && !isCertificate(certificate) {
+		f.add(malformed, "the certificate is not PEM of an RSA key's")
+	}
 	from := collect(parseOrigin(spec))(&f)
 	if f.any() {
 		return f.failed()
@@ -64,6 +70,20 @@ func openBundle(o object) result {
 		r.sealingKey = named("k", key.fingerprint)
 	}
 	return r
+}
+
+// isCertificate tells whether a text is PEM of a certificate of an RSA key.
+func isCertificate(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return false
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return false
+	}
+	_, ok := certificate.PublicKey.(*rsa.PublicKey)
+	return ok
 }
 
 // identityFingerprint is what an identity is known by.
@@ -100,8 +120,8 @@ func parseOrigin(spec object) (*origin, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	if len(from.identity) != ed25519.PublicKeySize || len(from.signature) != ed25519.SignatureSize {
-		return nil, errors.New("an identity or a signature of another length")
+	if len(from.identity) != ed25519.PublicKeySize { // a signature of another length does not verify
+		return nil, errors.New("an identity of another length")
 	}
 	return &from, nil
 }

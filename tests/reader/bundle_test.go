@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"os"
 	"testing"
 )
 
@@ -22,6 +23,10 @@ func bundle(t *testing.T) (object, privateKey, privateKey) {
 			"state":       "active",
 		})
 	}
+	certificate, err := os.ReadFile("../fixtures/certificate-2048-a.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
 	return object{
 		"apiVersion": "kseal.dev/v1alpha1",
 		"kind":       "SealingKeyBundle",
@@ -31,7 +36,7 @@ func bundle(t *testing.T) (object, privateKey, privateKey) {
 			"serial":      uint64(1) << 63,
 			"issuedAt":    "2026-11-22T05:00:00Z",
 			"keys":        list,
-			"certificate": "-----BEGIN CERTIFICATE-----\n",
+			"certificate": string(certificate),
 		},
 	}, low, high
 }
@@ -80,7 +85,9 @@ func TestBundle(t *testing.T) {
 		"only a serial":       {malformed, func(o object) { local(o); at(o, "spec")["serial"] = 1 }},
 		"a negative serial":   {malformed, func(o object) { at(o, "spec")["serial"] = -1 }},
 		"a short identity":    {malformed, func(o object) { at(o, "spec")["identity"] = encode(make([]byte, 31)) }},
-		"a short signature":   {malformed, func(o object) { at(o, "spec")["signature"] = encode(make([]byte, 63)) }},
+		"a bad signature":     {malformed, func(o object) { at(o, "spec")["signature"] = "!" }},
+		"a bad certificate":   {malformed, func(o object) { at(o, "spec")["certificate"] = "-----BEGIN CERTIFICATE-----\n" }},
+		"a short signature":   {open, func(o object) { at(o, "spec")["signature"] = encode(make([]byte, 63)) }},
 		"another fingerprint": {malformed, func(o object) { entry(o, 0)["fingerprint"] = entry(o, 1)["fingerprint"] }},
 		"another suite":       {malformed, func(o object) { entry(o, 0)["suite"] = "X-Wing" }},
 		"an unknown suite":    {malformed, func(o object) { entry(o, 0)["suite"] = "P-256" }},

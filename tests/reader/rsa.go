@@ -40,6 +40,10 @@ func openRSA(o object, keys []*rsa.PrivateKey) result {
 	spec := collect(o.object("spec"))(&f)
 	texts := collect(spec.object("encryptedData"))(&f)
 
+	if spec.has("data") {
+		f.add(unsupported, "the deprecated field data, a whole Secret in one value")
+	}
+
 	envelopes := map[string]envelope{}
 	for _, item := range slices.Sorted(maps.Keys(texts)) {
 		e, err := parseEnvelope(texts[item])
@@ -109,8 +113,8 @@ func parseEnvelope(stated any) (envelope, error) {
 		return envelope{}, errors.New("too short for a length")
 	}
 	size, rest := int(binary.BigEndian.Uint16(octets)), octets[2:]
-	if len(rest) < size+tagSize {
-		return envelope{}, fmt.Errorf("too short for a session key of %d octets and a tag", size)
+	if len(rest) < size {
+		return envelope{}, fmt.Errorf("too short for a session key of %d octets", size)
 	}
 	return envelope{rest[:size], rest[size:]}, nil
 }

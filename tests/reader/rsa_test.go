@@ -59,7 +59,7 @@ func TestRSA(t *testing.T) {
 		"nothing":             {malformed, keys[:1], nil, ""},
 		"one octet":           {malformed, keys[:1], nil, "AA=="},
 		"too short":           {malformed, keys[:1], nil, encode(good[:200])},
-		"no tag":              {malformed, keys[:1], nil, encode(good[:2+256+15])},
+		"no tag":              {open, keys[:1], nil, encode(good[:2+256+15])},
 		"no keys":             {noKey, nil, nil, encode(good)},
 		"no key of that size": {noKey, keys[:2], nil, encode(foreign)},
 		"another key":         {open, keys[1:2], nil, encode(good)},

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use kseal_api::{SealedSecretSpec, SealingKeyBundle, UpstreamSpec, names};
 use kseal_core::{Bundle, KeySecret, ObjectRef, SealedObject};
-use kseal_crypto::{FailureClass, KeyRing, Zeroizing, decode_base64};
-use serde::{Deserialize, de::DeserializeOwned};
+use kseal_crypto::{FailureClass, KeyRing, decode_base64};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::vector::{Contents, Vector};
@@ -32,7 +32,7 @@ pub fn read(vector: &Vector) -> Result<Contents, FailureClass> {
 struct Head {
     api_version: String,
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     metadata: Metadata,
 }
 
@@ -40,7 +40,7 @@ struct Head {
 struct Metadata {
     namespace: Option<String>,
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     annotations: BTreeMap<String, String>,
 }
 
@@ -50,10 +50,15 @@ struct Metadata {
 struct Secret {
     #[serde(rename = "type", default)]
     type_: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     data: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     string_data: BTreeMap<String, String>,
+}
+
+/// `null` is the same as missing.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Head {
@@ -130,7 +135,7 @@ fn key(value: &Value) -> Result<Contents, FailureClass> {
         secret.data.iter().map(|(item, text)| Some((item.as_str(), decode_base64(text)?))).collect();
     let octets = octets.ok_or(FailureClass::Malformed)?;
     let stated = head.metadata.annotations.get(names::FINGERPRINT).map(String::as_str);
-    let item = |name: &str| octets.get(name).cloned().map(Zeroizing::new);
+    let item = |name: &str| octets.get(name).map(Vec::as_slice);
     match KeySecret::read(&secret.type_, stated, item) {
         Ok(KeySecret::Native { key, .. }) => {
             Ok(Contents { fingerprint: Some(key.fingerprint().to_string()), ..Contents::default() })

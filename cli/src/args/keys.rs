@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::ReportArgs;
+
 /// Make, list and convert sealing keys
 #[derive(Args)]
 pub(crate) struct KeysArgs {
@@ -14,13 +16,22 @@ pub(crate) struct KeysArgs {
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
     Generate(GenerateArgs),
+    List(ListArgs),
+    Export(ExportArgs),
+    Import(ImportArgs),
 }
+
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  kseal keys generate -o key.yaml > bundle.yaml
+  kseal keys generate --suite RSA-4096 -o sealed-secrets-key.yaml > bundle.yaml";
 
 /// Make a private key and print its bundle
 ///
 /// The file is the manifest of the key's Secret, mode 0600. Who has it opens everything; it does not belong into git.
 /// The bundle, on the standard output, is public: give it to --keys or name it in .kseal.yaml.
 #[derive(Args)]
+#[command(after_help = GENERATE_EXAMPLES)]
 pub(crate) struct GenerateArgs {
     /// Which kind of key
     #[arg(long, value_enum, ignore_case = true, default_value = "X-Wing")]
@@ -32,6 +43,91 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "NAME", default_value = "local")]
     pub name: String,
     /// Namespace in the key's manifest [default: none; kube-system for RSA]
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+}
+
+/// List the keys of files
+///
+/// Files may be key bundles, certificates and private keys. Without files: the bundles that .kseal.yaml names, and the
+/// files of KSEAL_KEY_FILE. Nothing secret is printed.
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// Files to read; `-` is the standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Configuration to use instead of the nearest .kseal.yaml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print whole fingerprints
+    #[arg(long)]
+    pub wide: bool,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  kseal keys export --public old.yaml new.yaml > bundle.yaml
+  kubectl get secret -n kseal-system -l kseal.dev/sealing-key -o yaml |
+    kseal keys export -o backup.yaml -";
+
+/// Print the bundle of private keys, or the keys themselves as manifests
+///
+/// With --public: the bundle that others seal with. Of several keys the one made last seals, and the others stand in the
+/// bundle so that what was sealed for them can be re-encrypted.
+///
+/// Without --public: the private keys, each as the manifest of its Secret without what a server added to it. Who has
+/// them opens everything.
+#[derive(Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(crate) struct ExportArgs {
+    /// Files of private keys; `-` is the standard input
+    #[arg(value_name = "KEY", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print the bundle, which is public
+    #[arg(long)]
+    pub public: bool,
+    /// Name of the bundle, for people
+    #[arg(long, value_name = "NAME", default_value = "local", requires = "public")]
+    pub name: String,
+    /// Write to this file instead of the standard output; private keys never replace a file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Namespace in the keys' manifests [default: none; kube-system for RSA]
+    #[arg(short, long, value_name = "NAME", conflicts_with = "public")]
+    pub namespace: Option<String>,
+    /// Print private keys even to a terminal
+    #[arg(long)]
+    pub show: bool,
+}
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  kseal keys import tls.key --cert tls.crt -o key.yaml > bundle.yaml
+  kubectl get secret -n kube-system -l sealedsecrets.bitnami.com/sealed-secrets-key -o json |
+    kseal keys import -o keys.yaml - > bundle.yaml";
+
+/// Check private keys of any form and write them as manifests
+///
+/// Reads PEM (PKCS#1 or PKCS#8, RSA), Secrets of sealed-secrets, Secrets of kseal, and lists of them. Writes the keys'
+/// Secrets to a file of mode 0600, and their bundle to the standard output.
+#[derive(Args)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub(crate) struct ImportArgs {
+    /// Files of private keys; `-` is the standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Where to write the private keys; must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Certificate of the RSA key, if it is in a file of its own
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// Name of the bundle, for people
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    pub name: String,
+    /// Namespace in the keys' manifests [default: none; kube-system for RSA]
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
 }

@@ -6,11 +6,19 @@ use clap::Args;
 
 use super::{KeyArgs, OutputArgs, RecipientArgs, ScopeName, SealFormat};
 
+const ENCRYPT_EXAMPLES: &str = "\
+Examples:
+  kseal encrypt secret.yaml -o sealed.yaml            for whom .kseal.yaml says
+  kseal encrypt --keys prod.yaml -i secret.yaml       in place, for the cluster of this bundle
+  kubectl create secret generic db --from-file=password -n prod --dry-run=client -o yaml | kseal encrypt
+  kseal encrypt --raw password --name db -n prod < password.txt";
+
 /// Seal the values of Secrets
 ///
 /// Reads manifests in YAML or JSON and seals the values of every Secret in them. Everything else passes through byte
 /// for byte. Values that are sealed already stay as they are.
 #[derive(Args)]
+#[command(after_help = ENCRYPT_EXAMPLES)]
 pub(crate) struct EncryptArgs {
     /// Manifests to read; `-` or none is the standard input
     #[arg(value_name = "FILE")]
@@ -41,10 +49,16 @@ pub(crate) struct EncryptArgs {
     pub keys: KeyArgs,
 }
 
+const DECRYPT_EXAMPLES: &str = "\
+Examples:
+  kseal decrypt --key key.yaml sealed.yaml | kubectl apply -f -
+  kseal decrypt --key key.yaml -o secret.yaml sealed.yaml";
+
 /// Open sealed values
 ///
 /// Turns sealed objects back into Secrets. A Secret that was sealed in place becomes the file that it was.
 #[derive(Args)]
+#[command(after_help = DECRYPT_EXAMPLES)]
 pub(crate) struct DecryptArgs {
     /// Manifests to read; `-` or none is the standard input
     #[arg(value_name = "FILE")]
@@ -61,8 +75,14 @@ pub(crate) struct DecryptArgs {
     pub keys: KeyArgs,
 }
 
+const GET_EXAMPLES: &str = "\
+Examples:
+  kseal get --key key.yaml sealed.yaml password | psql-login
+  kseal get --key key.yaml --object prod/db --show all.yaml password";
+
 /// Print one value
 #[derive(Args)]
+#[command(after_help = GET_EXAMPLES)]
 pub(crate) struct GetArgs {
     /// Sealed manifest to read; `-` is the standard input
     pub file: PathBuf,

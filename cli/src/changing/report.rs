@@ -1,6 +1,6 @@
 //! What somebody who changed an object should know of the rest of it.
 
-use kseal_core::{Plan, SealedObject, Standing, plan};
+use kseal_core::{Plan, SealedObject, plan};
 use kseal_crypto::{Envelope, SealedValue, envelope::SealedDataKey};
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     meaning,
     output::Output,
     recipients::Recipients,
-    secret,
+    secret, standings,
 };
 
 /// Warns of what is left in a changed text and should not stay as it is. `place` is where a flag says that objects
@@ -60,18 +60,12 @@ fn tainted(name: &str, (object, sealed): &Found<'_>, recipients: &Recipients, ou
     let Some(envelope) = sealed.envelope() else { return };
     for data_key in envelope.data_keys().values() {
         let Plan::Reseal(taints) = plan(data_key, &[], &recipients.bundles) else { continue };
-        let said = taints.iter().map(|taint| {
-            let why = match taint.standing {
-                Standing::Compromised => "is compromised",
-                _ => "is in no configured bundle",
-            };
-            format!("{} {why}", taint.recipient.short())
-        });
+        let why: Vec<String> = taints.iter().map(standings::why).collect();
         output.warn(format!(
             "{name}: {}: key {}, and can open {}; `kseal reencrypt` seals anew, and the secrets themselves should be \
              changed",
             meaning::describe(object),
-            said.collect::<Vec<_>>().join(", key "),
+            why.join(", key "),
             items_of(sealed, data_key).join(", "),
         ));
     }

@@ -22,7 +22,7 @@ use crate::{
     recipients::{Resolved, Resolver},
     sealing::{Previous, Sealing},
     settings::Environment,
-    sink,
+    sink, words,
 };
 
 pub(crate) fn run(args: CreateArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -89,10 +89,7 @@ fn create(common: CreateCommon, contents: &Contents, environment: &Environment, 
     }
     let place = to.as_deref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
     sink::write(vec![(to, sealed.text)], Privacy::Public, output)?;
-    let count = match contents.items.len() {
-        1 => "1 value".to_owned(),
-        count => format!("{count} values"),
-    };
+    let count = words::count(contents.items.len(), "value");
     output.note(format!("{place}sealed Secret {name} of {count} for {}", recipients.describe(format)));
     Ok(DONE)
 }

@@ -19,6 +19,7 @@ use crate::{
     sealing::{Previous, Sealed, Sealing, native},
     settings::Environment,
     sink,
+    words::{are, count},
 };
 
 pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -35,7 +36,7 @@ pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output)
     };
     match raw {
         Some(item) => command.raw(&files, target.output.as_deref(), &item)?,
-        None => command.files(&sink::inputs(files, target.in_place)?, target.in_place, target.output.as_deref())?,
+        None => sink::each(files, &target, Privacy::Public, output, |input, to| command.one(input, to))?,
     }
     Ok(DONE)
 }
@@ -51,20 +52,8 @@ struct Encrypt<'a> {
 }
 
 impl Encrypt<'_> {
-    fn files(&mut self, files: &[PathBuf], in_place: bool, target: Option<&Path>) -> Result<()> {
-        let mut results = Vec::new();
-        for file in files {
-            let input = files::read(file)?;
-            sink::refuse_input_as_output(&input, target)?;
-            let to = if in_place { input.path.clone() } else { target.map(ToOwned::to_owned) };
-            let sealed = self.one(&input, to.as_deref())?;
-            results.push((to, sealed.text));
-        }
-        sink::write(results, Privacy::Public, self.output)
-    }
-
     /// Seals one text; `to` is where it will stand.
-    fn one(&mut self, input: &Input, to: Option<&Path>) -> Result<Sealed> {
+    fn one(&mut self, input: &Input, to: Option<&Path>) -> Result<Zeroizing<String>> {
         let resolved = self.resolver.resolve(to.or(input.path.as_deref()))?;
         let previous = match to.map(files::read_if_exists).transpose()?.flatten() {
             Some(before) if !self.key_files.is_empty() => Previous::read(&before.text, self.ring()?),
@@ -73,7 +62,7 @@ impl Encrypt<'_> {
         let sealing = self.sealing(&resolved, previous);
         let sealed = sealing.seal(&input.name(), &input.text)?;
         self.tell(&input.name(), &sealed, &resolved, sealing.format);
-        Ok(sealed)
+        Ok(sealed.text)
     }
 
     fn sealing<'r>(&'r self, resolved: &'r Resolved, previous: Previous) -> Sealing<'r> {
@@ -101,14 +90,13 @@ impl Encrypt<'_> {
     }
 
     fn tell(&self, name: &str, sealed: &Sealed, resolved: &Resolved, format: SealFormat) {
-        if sealed.sealed > 0 {
-            let secrets = if sealed.sealed == 1 { "1 Secret".to_owned() } else { format!("{} Secrets", sealed.sealed) };
+        if sealed.changed > 0 {
+            let secrets = count(sealed.changed, "Secret");
             self.output.note(format!("{name}: sealed {secrets} for {}", resolved.recipients.describe(format)));
         }
         if sealed.kept > 0 {
-            let objects =
-                if sealed.kept == 1 { "1 object is".to_owned() } else { format!("{} objects are", sealed.kept) };
-            self.output.note(format!("{name}: {objects} sealed already and stay as they are"));
+            let (objects, verb) = (are(sealed.kept, "object"), if sealed.kept == 1 { "stays" } else { "stay" });
+            self.output.note(format!("{name}: {objects} sealed already and {verb} as before"));
         }
     }
 

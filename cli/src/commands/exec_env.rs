@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn names(keys: &[&str], naming: &Naming) -> Result<Vec<String>> {
-        let values = keys.iter().map(|key| ((*key).to_owned(), Plaintext::new(b"x".to_vec()))).collect();
+        let values = keys.iter().map(|key| ((*key).to_owned(), Plaintext::from(b"x".to_vec()))).collect();
         naming.variables(&values).map(|variables| variables.into_keys().collect())
     }
 

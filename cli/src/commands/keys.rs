@@ -1,10 +1,15 @@
 //! `kseal keys`: sealing keys, in files.
 
+mod export;
 mod generate;
+mod import;
+mod list;
+
+use std::path::Path;
 
 use crate::{
     args::{KeysArgs, KeysCommand},
-    error::Result,
+    error::{Error, Result},
     output::Output,
     settings::Environment,
 };
@@ -12,5 +17,17 @@ use crate::{
 pub(crate) fn run(args: KeysArgs, environment: &Environment, output: &Output) -> Result<u8> {
     match args.command {
         KeysCommand::Generate(args) => generate::run(args, environment, output),
+        KeysCommand::List(args) => list::run(args, environment, output),
+        KeysCommand::Export(args) => export::run(&args, output),
+        KeysCommand::Import(args) => import::run(&args, output),
     }
+}
+
+/// The standard output is the bundle's, which is public; the private key wants a file.
+fn refuse_stdout(path: &Path) -> Result<()> {
+    if path == Path::new("-") {
+        return Err(Error::usage("the private key is not written to the standard output, where its bundle goes")
+            .hint("name a file with -o"));
+    }
+    Ok(())
 }

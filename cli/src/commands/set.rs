@@ -3,7 +3,6 @@
 use kseal_core::{Format, SealedObject};
 use kseal_crypto::Plaintext;
 use kseal_manifest::Object;
-use zeroize::Zeroizing;
 
 use super::DONE;
 use crate::{
@@ -46,7 +45,10 @@ pub(crate) fn run(args: SetArgs, environment: &Environment, output: &Output) -> 
     let key_files = keys.settle(environment);
     if !key_files.is_empty() {
         let opened = found.1.open_each(&key_files::load(&key_files, output)?);
-        if opened.get(&item).is_some_and(|before| before.as_ref().is_ok_and(|before| *before == value)) {
+        if opened
+            .get(&item)
+            .is_some_and(|before| before.as_ref().is_ok_and(|before| before.as_slice() == value.as_slice()))
+        {
             output.note(format!("{name}: {item} of {what} has this value already and stays as it is"));
             if to != input.path || to.is_none() {
                 sink::write(vec![(to, input.text)], Privacy::Public, output)?;
@@ -57,7 +59,7 @@ pub(crate) fn run(args: SetArgs, environment: &Environment, output: &Output) -> 
     let is_new = !found.1.items().contains(&item.as_str());
     let format = found.1.format;
     let changes = Changes { set: vec![NewValue { key: item.clone(), value, field: wanted }], ..Changes::default() };
-    let edits = changing::edits(&found, changes, Some(&mut whom)).map_err(|error| error.at(&name))?;
+    let edits = changing::edits(&found, &changes, Some(&mut whom)).map_err(|error| error.at(&name))?;
     let text = changing::apply(&name, &manifest, edits, output)?;
     changing::report(&name, &text, namespaces, &rule.recipients, output)?;
     sink::write(vec![(to, text)], Privacy::Public, output)?;
@@ -100,14 +102,14 @@ fn field_of(object: &Object<'_>, item: &str) -> Result<Option<Field>> {
 
 fn read_value(args: ValueArgs, item: &str, stdin_is_taken: bool, output: &Output) -> Result<Plaintext> {
     if let Some(value) = args.insecure_value {
-        return Ok(Zeroizing::new(value.into_bytes()));
+        return Ok(Plaintext::from(value.into_bytes()));
     }
     if args.prompt {
         return prompt::secret(&format!("value of {item}"), output);
     }
     let path = args.from_file.filter(|path| path != std::path::Path::new("-"));
     if path.is_some() {
-        return files::read_octets(path.as_deref()).map(Zeroizing::new);
+        return files::read_octets(path.as_deref()).map(Plaintext::from);
     }
     if stdin_is_taken {
         return Err(Error::usage("the standard input is the file already, so it cannot be the value")
@@ -116,7 +118,7 @@ fn read_value(args: ValueArgs, item: &str, stdin_is_taken: bool, output: &Output
     if files::stdin_is_terminal() {
         return prompt::secret(&format!("value of {item}"), output);
     }
-    let value = Zeroizing::new(files::read_octets(None)?);
+    let value = Plaintext::from(files::read_octets(None)?);
     if value.ends_with(b"\n") && !value.trim_ascii_end().contains(&b'\n') {
         output.note(format!("the value of {item} ends in a line end, which belongs to it: `printf %s` writes none"));
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: UnsetArgs, output: &Output) -> Result<u8> {
     let changes = Changes { remove: items.into_iter().collect(), ..Changes::default() };
     let removed: Vec<String> = changes.remove.iter().cloned().collect();
     let left = found.1.items().len().saturating_sub(removed.len());
-    let edits = changing::edits(&found, changes, None).map_err(|error| error.at(&name))?;
+    let edits = changing::edits(&found, &changes, None).map_err(|error| error.at(&name))?;
     let text = changing::apply(&name, &manifest, edits, output)?;
     sink::write(vec![(to, text)], Privacy::Public, output)?;
     output.note(format!("{name}: took {} out of {what}", removed.join(", ")));

@@ -45,7 +45,6 @@ impl Sealing<'_> {
                 field: item.field,
                 value: item.decode()?,
                 comments: item.comments.clone(),
-                location: item.location,
             });
         }
         if items.is_empty() {
@@ -77,7 +76,7 @@ impl Sealing<'_> {
     }
 }
 
-fn data_key_annotations(texts: &Texts) -> impl Iterator<Item = (String, String)> {
+pub(super) fn data_key_annotations(texts: &Texts) -> impl Iterator<Item = (String, String)> {
     texts.data_keys.iter().map(|(handle, data_key)| {
         (format!("{}{handle}", names::DATA_KEY_PREFIX), sealed_annotation::write_data_key(data_key))
     })
@@ -87,19 +86,17 @@ fn data_key_annotations(texts: &Texts) -> impl Iterator<Item = (String, String)>
 pub(crate) fn annotate(object: &Object<'_>, annotations: Vec<(String, String)>) -> Vec<Edit> {
     let path = object.path.clone().keys(["metadata", "annotations"]);
     let present = object.node.get("metadata").and_then(|metadata| metadata.get("annotations"));
-    match present.filter(|node| node.is_mapping() && node.entries().any(|it| !metadata::is_last_applied(it.key()))) {
-        Some(node) => annotations
-            .into_iter()
-            .map(|(key, value)| match node.entry(&key) {
-                Some(_) => Edit::Set { path: path.clone().key(key), value: Tree::from(value) },
-                None => Edit::Insert { path: path.clone(), key, value: Tree::from(value), at: Position::End },
-            })
-            .collect(),
-        None => {
-            let annotations = Tree::map(annotations.into_iter().map(|(key, value)| (key, Tree::from(value))));
-            vec![set_metadata(object, "annotations", annotations)]
-        }
-    }
+    let filled =
+        present.filter(|node| node.is_mapping() && node.entries().any(|it| !metadata::is_last_applied(it.key())));
+    let Some(node) = filled else {
+        let annotations = Tree::map(annotations.into_iter().map(|(key, value)| (key, Tree::from(value))));
+        return vec![set_metadata(object, "annotations", annotations)];
+    };
+    let edit = |(key, value): (String, String)| match node.entry(&key) {
+        Some(_) => Edit::Set { path: path.clone().key(key), value: Tree::from(value) },
+        None => Edit::Insert { path: path.clone(), key, value: Tree::from(value), at: Position::End },
+    };
+    annotations.into_iter().map(edit).collect()
 }
 
 fn set_values(object: &Object<'_>, items: &[Item], texts: &Texts) -> Vec<Edit> {

@@ -24,7 +24,8 @@ pub(super) fn template(object: &Object<'_>) -> Option<Tree> {
     let metadata = object.node.get("metadata")?;
     let parts = ["labels", "annotations"].into_iter().filter_map(|part| {
         let node = metadata.get(part).filter(|node| node.is_mapping())?;
-        let entries = node.entries().filter(|entry| !is_scope_annotation(entry.key()) && !is_last_applied(entry.key()));
+        let stays = |name: &str| !is_scope_annotation(name) && !is_last_applied(name) && !is_of_the_envelope(name);
+        let entries = node.entries().filter(|entry| stays(entry.key()));
         let entries: Vec<TreeEntry> = entries.map(TreeEntry::from).collect();
         (!entries.is_empty()).then(|| TreeEntry::new(part, Tree::Map(entries)))
     });
@@ -50,6 +51,11 @@ pub(crate) fn without_copies(object: &Object<'_>) -> Vec<Edit> {
         edits.extend(copies.map(|key| Edit::Remove { path: path(key), comments: false }));
     }
     edits
+}
+
+/// Annotations in which a Secret that is sealed in place holds its data keys.
+pub(crate) fn is_of_the_envelope(name: &str) -> bool {
+    name == names::SEALED || name.starts_with(names::DATA_KEY_PREFIX)
 }
 
 pub(crate) fn is_last_applied(name: &str) -> bool {

@@ -1,5 +1,7 @@
 //! A Secret becomes a SealedSecret of kseal.dev.
 
+use std::collections::BTreeMap;
+
 use kseal_api::{DataKey, SealedFor, names};
 use kseal_core::ObjectRef;
 use kseal_manifest::{Comments, Edit, Object, Position, Tree, TreeEntry};
@@ -39,7 +41,7 @@ fn spec(object: &Object<'_>, items: &[Item], placed: &Placed, texts: Texts) -> T
         TreeEntry::new("scope", Tree::str(placed.scope.to_string())),
         TreeEntry::new("sealedFor", sealed_for(ObjectRef::bound_by(&placed.object, placed.scope))),
         TreeEntry::new("dataKeys", data_keys(texts.data_keys)),
-        TreeEntry::new("encryptedData", values(object, items, texts.values)).with_comments(field_comments(object)),
+        TreeEntry::new("encryptedData", values(items, texts.values)).with_comments(field_comments(object)),
     ];
     let template = template(object);
     if let Some(template) = template {
@@ -66,11 +68,7 @@ pub(crate) fn data_key(data_key: DataKey) -> Tree {
 }
 
 /// The sealed values in the order of the input, each with its comments.
-pub(super) fn values(
-    _object: &Object<'_>,
-    items: &[Item],
-    mut texts: std::collections::BTreeMap<String, String>,
-) -> Tree {
+pub(super) fn values(items: &[Item], mut texts: BTreeMap<String, String>) -> Tree {
     let entries = items.iter().filter_map(|item| {
         let text = texts.remove(&item.key)?;
         Some(TreeEntry::new(&item.key, Tree::from(text)).with_comments(item.comments.clone()))

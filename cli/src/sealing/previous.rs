@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kseal_core::{Plan, SealedObject, data_key_text, plan};
 use kseal_crypto::{
     KeyRing, SealedValue,
-    sealed_secrets::{self, RsaPrivateKey, RsaPublicKey},
+    sealed_secrets::{self, RsaPublicKey},
 };
 use kseal_manifest::Manifest;
 
@@ -53,7 +53,7 @@ impl Previous {
             else {
                 continue;
             };
-            if *before == item.value && is_current(value) {
+            if **before == *item.value && is_current(value) {
                 texts.values.insert(item.key.clone(), value.to_string());
                 let data_key = &envelope.data_keys()[&value.handle()];
                 texts.data_keys.insert(data_key.handle().to_string(), data_key_text(data_key));
@@ -72,16 +72,11 @@ impl Previous {
         let mut texts = BTreeMap::new();
         let key = self.ring.rsa().iter().find(|key| key.public().fingerprint() == recipient.fingerprint());
         let (Some(key), Some(object)) = (key, self.find(placed)) else { return texts };
-        let mut ring = KeyRing::default();
-        let Ok(key) = RsaPrivateKey::from_pem(&key.to_pkcs1_pem()) else { return texts };
-        ring.add_rsa(key);
         let label = sealed_secrets::label(&placed.place).unwrap_or_default();
-        let opened = sealed_secrets::open(&ring, object.upstream_items(), &label).items;
         let before: BTreeMap<&str, &str> = object.upstream_items().collect();
         for item in items {
-            if let (Some(Ok(value)), Some(text)) = (opened.get(&item.key), before.get(item.key.as_str()))
-                && *value == item.value
-            {
+            let Some(text) = before.get(item.key.as_str()) else { continue };
+            if key.open_text(text, &label).is_some_and(|value| *value == *item.value) {
                 texts.insert(item.key.clone(), (*text).to_owned());
             }
         }

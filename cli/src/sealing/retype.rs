@@ -29,11 +29,12 @@ pub(crate) fn set_metadata(object: &Object<'_>, key: &str, value: Tree) -> Edit 
     }
 }
 
-/// Turns the typed lists (`SecretList`) that hold such objects into plain ones, each once.
+/// Turns the typed lists (`SecretList`) that hold these objects into plain ones, each once: their items say their kind
+/// themselves from now on.
 pub(crate) fn untype_lists<'m>(objects: impl IntoIterator<Item = &'m Object<'m>>) -> Vec<Edit> {
     let mut lists: Vec<Path> = Vec::new();
     for object in objects {
-        let is_typed = object.kind == "Secret" && object.node.get("kind").is_none();
+        let is_typed = object.node.get("kind").is_none();
         let list = list_of(&object.path).filter(|_| is_typed);
         if let Some(list) = list.filter(|list| !lists.contains(list)) {
             lists.push(list);

@@ -36,7 +36,7 @@ impl Sealing<'_> {
         edits.extend(self.metadata_edits(object, placed));
         edits.extend(remove_contents(object));
         let spec = Tree::Map(vec![
-            TreeEntry::new("encryptedData", values(object, items, texts)).with_comments(field_comments(object)),
+            TreeEntry::new("encryptedData", values(items, texts)).with_comments(field_comments(object)),
             TreeEntry::new("template", template(object, placed)),
         ]);
         edits.push(Edit::Insert { path: object.path.clone(), key: "spec".to_owned(), value: spec, at: Position::End });

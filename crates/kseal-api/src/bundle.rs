@@ -42,7 +42,6 @@ pub struct SealingKeyBundleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_at: Option<String>,
     /// All keys, retired ones included.
-    #[serde(default)]
     pub keys: Vec<KeyEntry>,
     /// PEM of the current RSA key's certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]

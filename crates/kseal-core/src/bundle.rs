@@ -30,9 +30,12 @@ pub enum BundleError {
     /// Some of the five fields of a published bundle are there and some are not.
     #[error("clusterUID, identity, serial, issuedAt and signature belong together, and some of them are missing")]
     Incomplete,
-    /// The identity or the signature is not base64 of its length.
+    /// The identity is not base64 of its length.
     #[error("the identity is not base64 of 32 bytes")]
     Identity,
+    /// The signature is not base64.
+    #[error("the signature is not base64")]
+    SignatureBase64,
     /// The signature is not the identity's.
     #[error("the signature does not belong to this identity and these keys")]
     Signature,
@@ -103,9 +106,10 @@ impl Bundle {
         if let Some(pair) = keys.windows(2).find(|pair| pair[0].public.fingerprint() == pair[1].public.fingerprint()) {
             return Err(BundleError::Twice(pair[0].public.fingerprint()));
         }
-        let publisher = read_publisher(&text.metadata.name, &text.spec, &keys)?;
         let certificate = text.spec.certificate.as_deref().map(Certificate::from_pem);
         let certificate = certificate.transpose().map_err(BundleError::Certificate)?;
+        // The signature comes last: what is malformed is so whether it was signed or not.
+        let publisher = read_publisher(&text.metadata.name, &text.spec, &keys)?;
         Ok(Self { name: text.metadata.name.clone(), publisher, keys, certificate })
     }
 
@@ -182,7 +186,7 @@ fn read_publisher(
     let keys: Vec<bundle::BundleKey> = keys.iter().map(signed_key).collect();
     let certificate = spec.certificate.as_deref().unwrap_or_default();
     let content = SignedContent { name, cluster_uid: uid, serial, issued_at, keys: &keys, certificate };
-    let signature = decode_base64(signature).ok_or(BundleError::Signature)?;
+    let signature = decode_base64(signature).ok_or(BundleError::SignatureBase64)?;
     if !identity.verifies(&content.to_bytes(), &signature) {
         return Err(BundleError::Signature);
     }
@@ -197,3 +201,6 @@ fn signed_key(key: &BundleKey) -> bundle::BundleKey {
         state: key.state.as_str().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod rewrap;
 mod scope;
 mod seal;
 pub mod sealed_annotation;
+#[cfg(test)]
+mod testing;
 
 pub use bundle::{Bundle, BundleError};
 pub use key_secret::{KeySecret, KeySecretError};

@@ -93,8 +93,8 @@ impl SealedObject {
     /// If the object does not state what its scope binds.
     pub fn place(&self) -> Result<Place, PlaceError> {
         if self.cluster_scoped {
-            let name = self.object.name.clone().ok_or(PlaceError::NoName)?;
-            return Ok(Place::ClusterSealedSecret { name });
+            let name = self.object.name.clone().filter(|name| !name.is_empty());
+            return Ok(Place::ClusterSealedSecret { name: name.ok_or(PlaceError::NoName)? });
         }
         place(self.scope, &self.object)
     }
@@ -160,3 +160,6 @@ fn upstream_shape(text: &str) -> Result<(), Reason> {
     let bytes = kseal_crypto::decode_base64(text).ok_or(Reason::EnvelopeBase64)?;
     sealed_secrets::SealedBytes::parse(&bytes).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,34 @@ impl fmt::Display for Moved {
         write!(f, "sealed for {sealed_for}, found in {}", self.found_in)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::object;
+
+    #[test]
+    fn a_scope_binds_both_one_or_nothing() {
+        let bound = |scope| object("prod", "db").bound_by(scope);
+        let (namespace, name) = (Some("prod".to_owned()), Some("db".to_owned()));
+        assert_eq!(bound(Scope::Strict), SealedFor { namespace: namespace.clone(), name });
+        assert_eq!(bound(Scope::NamespaceWide), SealedFor { namespace, name: None });
+        assert_eq!(bound(Scope::ClusterWide), SealedFor { namespace: None, name: None });
+    }
+
+    #[test]
+    fn a_name_is_told_as_far_as_it_is_known() {
+        assert_eq!(object("prod", "db").to_string(), "prod/db");
+        assert_eq!(object("", "db").to_string(), "db");
+        assert_eq!(object("prod", "").to_string(), "prod/(no name)");
+        assert_eq!(object("", "").to_string(), "(no name)");
+    }
+
+    #[test]
+    fn what_moved_is_told_with_both_places() {
+        let moved = |scope| Moved { sealed_for: object("prod", "db").bound_by(scope), found_in: object("dev", "db") };
+        assert_eq!(moved(Scope::Strict).to_string(), "sealed for prod/db, found in dev/db");
+        assert_eq!(moved(Scope::NamespaceWide).to_string(), "sealed for prod/*, found in dev/db");
+        assert_eq!(moved(Scope::ClusterWide).to_string(), "sealed for */*, found in dev/db");
+    }
+}

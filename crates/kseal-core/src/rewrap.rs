@@ -81,3 +81,98 @@ pub fn plan<'b>(data_key: &SealedDataKey, wanted: &[&'b PublicKey], bundles: &[B
         present.into_iter().filter(|old| !wanted.iter().any(|key| key.fingerprint() == *old)).collect();
     if add.is_empty() && remove.is_empty() { Plan::Keep } else { Plan::Rewrap { remove, add } }
 }
+
+#[cfg(test)]
+mod tests {
+    use kseal_crypto::{PrivateKey, Sealer, Suite};
+
+    use super::*;
+    use crate::testing::{bundle, key, listed, rng, strict};
+
+    fn keys<const N: usize>() -> [PrivateKey; N] {
+        std::array::from_fn(|_| key(Suite::X25519))
+    }
+
+    fn sealed_for(recipients: &[&PrivateKey]) -> SealedDataKey {
+        let place = strict();
+        let sealer = Sealer::new(&place, recipients.iter().map(|key| key.public()), &mut rng()).unwrap();
+        sealer.data_key().clone()
+    }
+
+    /// `keep`, or what is removed and added, or who taints.
+    fn told(plan: Plan<'_>) -> (Vec<Fingerprint>, Vec<Fingerprint>, Vec<(Fingerprint, Standing)>) {
+        match plan {
+            Plan::Keep => (vec![], vec![], vec![]),
+            Plan::Rewrap { remove, add } => (remove, add.into_iter().map(PublicKey::fingerprint).collect(), vec![]),
+            Plan::Reseal(taints) => {
+                (vec![], vec![], taints.into_iter().map(|taint| (taint.recipient, taint.standing)).collect())
+            }
+        }
+    }
+
+    #[test]
+    fn a_recipient_stands_as_the_bundles_say() {
+        let [old, new, retired, compromised, stranger] = keys();
+        let bundles = [bundle(
+            "prod",
+            vec![
+                listed(&old, 1, KeyState::Active),
+                listed(&new, 2, KeyState::Active),
+                listed(&retired, 3, KeyState::Retired),
+                listed(&compromised, 4, KeyState::Compromised),
+            ],
+        )];
+        let of = |key: &PrivateKey| standing(key.fingerprint(), &bundles);
+        assert_eq!(of(&old), Standing::Outdated);
+        assert_eq!(of(&new), Standing::Current);
+        assert_eq!(of(&retired), Standing::Outdated);
+        assert_eq!(of(&compromised), Standing::Compromised);
+        assert_eq!(of(&stranger), Standing::Unknown);
+        assert_eq!(standing(new.fingerprint(), &[]), Standing::Unknown);
+    }
+
+    #[test]
+    fn of_two_bundles_the_worse_word_counts_and_then_the_better() {
+        let [shared, other] = keys();
+        let lists = |state| bundle("prod", vec![listed(&shared, 1, state), listed(&other, 2, KeyState::Active)]);
+        let current = || bundle("stage", vec![listed(&shared, 1, KeyState::Active)]);
+        let of = |bundles: &[Bundle]| standing(shared.fingerprint(), bundles);
+        assert_eq!(of(&[current(), lists(KeyState::Compromised)]), Standing::Compromised);
+        assert_eq!(of(&[lists(KeyState::Retiring), current()]), Standing::Current);
+    }
+
+    #[test]
+    fn wanted_recipients_are_kept_and_others_exchanged() {
+        let [old, new, second] = keys();
+        let prod = vec![listed(&old, 1, KeyState::Retiring), listed(&new, 2, KeyState::Active)];
+        let bundles = [bundle("prod", prod), bundle("stage", vec![listed(&second, 1, KeyState::Active)])];
+        let plan = |present: &[&PrivateKey], wanted: &[&PrivateKey]| {
+            let wanted: Vec<&PublicKey> = wanted.iter().map(|key| key.public()).collect();
+            told(plan(&sealed_for(present), &wanted, &bundles))
+        };
+        let (old_name, new_name) = (old.fingerprint(), new.fingerprint());
+        assert_eq!(plan(&[&new], &[&new]), (vec![], vec![], vec![]));
+        assert_eq!(plan(&[&old], &[&new]), (vec![old_name], vec![new_name], vec![]));
+        assert_eq!(plan(&[&new], &[&new, &second]), (vec![], vec![second.fingerprint()], vec![]));
+        assert_eq!(plan(&[&old, &new], &[&new]), (vec![old_name], vec![], vec![]));
+    }
+
+    #[test]
+    fn a_compromised_or_unknown_recipient_taints() {
+        let [good, compromised, stranger] = keys();
+        let prod = vec![listed(&good, 2, KeyState::Active), listed(&compromised, 1, KeyState::Compromised)];
+        let bundles = [bundle("prod", prod)];
+        let plan = |present: &[&PrivateKey]| told(plan(&sealed_for(present), &[good.public()], &bundles)).2;
+        assert_eq!(plan(&[&good, &compromised]), [(compromised.fingerprint(), Standing::Compromised)]);
+        assert_eq!(plan(&[&good, &stranger]), [(stranger.fingerprint(), Standing::Unknown)]);
+        assert_eq!(plan(&[&good, &stranger, &compromised]).len(), 2);
+        assert_eq!(plan(&[&good]), []);
+    }
+
+    #[test]
+    fn keep_is_not_an_empty_exchange() {
+        let [good] = keys();
+        let bundles = [bundle("prod", vec![listed(&good, 1, KeyState::Active)])];
+        assert!(matches!(plan(&sealed_for(&[&good]), &[good.public()], &bundles), Plan::Keep));
+    }
+}

@@ -12,8 +12,8 @@ pub enum PlaceError {
     /// Strict and NamespaceWide bind the namespace.
     #[error("scope {0} binds the namespace, and there is none")]
     NoNamespace(Scope),
-    /// Strict binds the name.
-    #[error("scope Strict binds the name, and there is none")]
+    /// Strict and a ClusterSealedSecret bind the name.
+    #[error("the name is bound, and there is none")]
     NoName,
 }
 
@@ -63,6 +63,13 @@ mod tests {
         let error = PlaceError::NoNamespace(Scope::NamespaceWide);
         assert_eq!(place(Scope::NamespaceWide, &object(None, Some("db"))), Err(error));
         assert_eq!(place(Scope::ClusterWide, &object(None, None)), Ok(Place::ClusterWide));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_scope() {
+        let text = "scope NamespaceWide binds the namespace, and there is none";
+        assert_eq!(PlaceError::NoNamespace(Scope::NamespaceWide).to_string(), text);
+        assert_eq!(PlaceError::NoName.to_string(), "the name is bound, and there is none");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The annotations of a Secret that is sealed in place, as JSON texts.
 
+use std::collections::BTreeMap;
+
 use kseal_api::{DataKey, Scope, SealedFor};
 use serde_json::{Map, Value};
 
@@ -50,11 +52,14 @@ pub fn write_data_key(data_key: &DataKey) -> String {
 pub fn read_data_key(text: &str) -> Option<DataKey> {
     let annotation: Value = serde_json::from_str(text).ok()?;
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
-    let recipients = annotation.get("recipients")?.as_object()?;
-    Some(DataKey {
-        commitment: text(annotation.get("commitment")?)?,
-        recipients: recipients.iter().map(|(key, wrap)| Some((key.clone(), text(wrap)?))).collect::<Option<_>>()?,
-    })
+    let recipients = match annotation.get("recipients") {
+        // A missing map is empty, and `null` is the same as missing.
+        None | Some(Value::Null) => BTreeMap::new(),
+        Some(recipients) => {
+            recipients.as_object()?.iter().map(|(key, wrap)| Some((key.clone(), text(wrap)?))).collect::<Option<_>>()?
+        }
+    };
+    Some(DataKey { commitment: text(annotation.get("commitment")?)?, recipients })
 }
 
 #[cfg(test)]
@@ -82,8 +87,16 @@ mod tests {
         for text in ["", "true", "{}", r#"{"scope":"strict"}"#, r#"{"scope":1}"#] {
             assert_eq!(read(text), None, "{text}");
         }
-        for text in ["", "{}", r#"{"commitment":""}"#, r#"{"commitment":"","recipients":{"k":1}}"#] {
+        for text in ["", "{}", r#"{"commitment":1}"#, r#"{"commitment":"","recipients":{"k":1}}"#] {
             assert_eq!(read_data_key(text), None, "{text}");
+        }
+        assert_eq!(read_data_key(r#"{"commitment":"","recipients":[]}"#), None);
+    }
+
+    #[test]
+    fn recipients_that_are_missing_are_none() {
+        for text in [r#"{"commitment":"AA=="}"#, r#"{"commitment":"AA==","recipients":null}"#] {
+            assert_eq!(read_data_key(text), Some(DataKey { commitment: "AA==".into(), recipients: BTreeMap::new() }));
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn decode_data(text: &str) -> Option<Plaintext> {
     const GO: GeneralPurpose =
         GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
     let line: Zeroizing<Vec<u8>> = Zeroizing::new(text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect());
-    GO.decode(&*line).ok().map(Zeroizing::new)
+    GO.decode(&*line).ok().map(Plaintext::from)
 }
 
 #[cfg(test)]
@@ -45,8 +45,8 @@ mod tests {
 
     #[test]
     fn a_secrets_data_is_read_as_the_api_server_reads_it() {
-        assert_eq!(&**decode_data("aGVs\r\nbG8=\n").unwrap(), b"hello");
-        assert_eq!(&**decode_data("AB==").unwrap(), [0]);
+        assert_eq!(&*decode_data("aGVs\r\nbG8=\n").unwrap(), b"hello");
+        assert_eq!(&*decode_data("AB==").unwrap(), [0]);
         for text in ["aGVs bG8=", "aGVsbG8", "aGVsbG8-"] {
             assert!(decode_data(text).is_none(), "{text:?}");
         }

@@ -55,6 +55,11 @@ impl KeyRing {
         self.native.is_empty() && self.rsa.is_empty()
     }
 
+    /// Whether a sealed-secrets value is of the size of any RSA key.
+    pub(crate) fn fits_rsa(&self, sealed: &SealedBytes<'_>) -> bool {
+        self.rsa.iter().any(|key| key.size() == sealed.key_size())
+    }
+
     /// Opens one sealed-secrets value: last-good first, then in order; keys whose size does not fit the envelope cost
     /// nothing. Returns the number of private-key operations besides.
     pub(crate) fn open_rsa(&self, sealed: &SealedBytes<'_>, label: &[u8]) -> (usize, Result<Plaintext, Reason>) {

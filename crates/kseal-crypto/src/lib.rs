@@ -21,6 +21,7 @@ mod lp;
 mod native_key;
 mod padding;
 mod place;
+mod plaintext;
 pub mod sealed_secrets;
 mod sealer;
 mod suite;
@@ -38,10 +39,8 @@ pub use key_ring::KeyRing;
 pub use native_key::{KeyError, PrivateKey, PublicKey};
 pub use padding::padded_len;
 pub use place::Place;
+pub use plaintext::Plaintext;
 pub use sealer::Sealer;
 pub use suite::Suite;
 pub use value::SealedValue;
 pub use zeroize::Zeroizing;
-
-/// The octets of one opened value, wiped when dropped.
-pub type Plaintext = Zeroizing<Vec<u8>>;

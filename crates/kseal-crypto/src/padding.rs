@@ -10,8 +10,6 @@
 
 use zeroize::Zeroizing;
 
-use crate::Plaintext;
-
 const MARKER: u8 = 0x80;
 /// Up to this length buckets are a constant wide: most passwords and tokens fall into the first two.
 const SMALL: usize = 256;
@@ -30,7 +28,7 @@ pub fn padded_len(len: usize) -> usize {
 }
 
 /// Pads a value, with room for `extra` bytes behind it so that no copy of it is left by a growing buffer.
-pub(crate) fn pad(value: &[u8], extra: usize) -> Plaintext {
+pub(crate) fn pad(value: &[u8], extra: usize) -> Zeroizing<Vec<u8>> {
     let len = padded_len(value.len());
     let mut out = Zeroizing::new(Vec::with_capacity(len + extra));
     out.extend_from_slice(value);
@@ -41,7 +39,7 @@ pub(crate) fn pad(value: &[u8], extra: usize) -> Plaintext {
 
 /// Takes the padding off. `None` if there is no marker or less than the smallest bucket; the reader wants no more
 /// than that, so that a later writer may choose other buckets.
-pub(crate) fn unpad(mut padded: Plaintext) -> Option<Plaintext> {
+pub(crate) fn unpad(mut padded: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
     if padded.len() < SMALL_STEP {
         return None;
     }

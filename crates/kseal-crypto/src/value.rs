@@ -101,7 +101,7 @@ impl ValueKey {
         let (nonce, ciphertext) = value.bytes.split_first_chunk::<NONCE>()?;
         let mut opened = Zeroizing::new(ciphertext.to_vec());
         self.cipher.decrypt_in_place(&(*nonce).into(), &aad(place, item), &mut *opened).ok()?;
-        unpad(opened)
+        unpad(opened).map(Plaintext::from)
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
         let mut rng = Counter::default();
         let key = key(&mut rng);
         let sealed = key.seal("password", b"hunter2", &Place::ClusterWide, &mut rng);
-        assert_eq!(&**key.open("password", &sealed, &Place::ClusterWide).unwrap(), b"hunter2");
+        assert_eq!(&*key.open("password", &sealed, &Place::ClusterWide).unwrap(), b"hunter2");
         assert!(key.open("Password", &sealed, &Place::ClusterWide).is_none());
         let elsewhere = Place::NamespaceWide { namespace: String::new() };
         assert!(key.open("password", &sealed, &elsewhere).is_none());

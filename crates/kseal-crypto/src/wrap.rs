@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    KeyError, Place, Plaintext, PrivateKey, PublicKey, Suite,
+    KeyError, Place, PrivateKey, PublicKey, Suite,
     data_key::DataKey,
     native_key::{KemPrivate, KemPublic, X25519, XWing},
 };
@@ -38,7 +38,7 @@ pub(crate) fn wrap(
 }
 
 /// Unwraps a data key; one opaque failure, whatever the cause.
-pub(crate) fn unwrap(wrapped: &[u8], key: &PrivateKey, place: &Place) -> Option<Plaintext> {
+pub(crate) fn unwrap(wrapped: &[u8], key: &PrivateKey, place: &Place) -> Option<Zeroizing<Vec<u8>>> {
     match &key.kem {
         KemPrivate::X25519(private) => unwrap_with::<X25519>(wrapped, private, Suite::X25519, place),
         KemPrivate::XWing(private) => unwrap_with::<XWing>(wrapped, private, Suite::XWing, place),
@@ -63,7 +63,7 @@ fn wrap_with<K: Kem>(
     Some([&enc.to_bytes(), &*ciphertext].concat())
 }
 
-fn unwrap_with<K: Kem>(wrapped: &[u8], key: &K::PrivateKey, suite: Suite, place: &Place) -> Option<Plaintext> {
+fn unwrap_with<K: Kem>(wrapped: &[u8], key: &K::PrivateKey, suite: Suite, place: &Place) -> Option<Zeroizing<Vec<u8>>> {
     let (enc, ciphertext) = wrapped.split_at_checked(suite.enc_len())?;
     let enc = K::EncappedKey::from_bytes(enc).ok()?;
     single_shot_open::<AesGcm256, HkdfSha256, K>(&OpModeR::Base, key, &enc, INFO, ciphertext, &place.to_bytes())

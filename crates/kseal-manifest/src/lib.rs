@@ -9,6 +9,17 @@
 //! Scalars are typed as `sigs.k8s.io/yaml` types them (YAML 1.1: `yes` is a bool, `0o17` an
 //! integer), because that is what `kubectl` reads. A JSON text is read as JSON.
 //!
+//! ```
+//! use kseal_manifest::{Edit, Manifest, Path, Tree};
+//!
+//! let manifest = Manifest::parse("kind: Secret # mine\ndata:\n  a: 'eA=='\n")?;
+//! let secret = &manifest.objects()[0];
+//! let path = secret.path.clone().keys(["data", "a"]);
+//! let text = manifest.apply(vec![Edit::Set { path, value: Tree::str("eQ==") }])?;
+//! assert_eq!(*text, "kind: Secret # mine\ndata:\n  a: 'eQ=='\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! This crate refuses to know Kubernetes beyond `kind`, `apiVersion` and `metadata`, and knows
 //! nothing of clients, cryptography or files. Texts and values may be plaintext secrets: the types
 //! that hold them have no `Debug`, `Clone` or `Serialize`, strings are wiped when dropped, and no

@@ -30,7 +30,7 @@ impl Manifest {
     /// # Errors
     ///
     /// If any document of it cannot be read, has a key twice, or is beyond the limits of nesting
-    /// (256 levels) and of alias expansion.
+    /// (128 levels) and of alias expansion.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ParseError> {
         let text = text.into().0;
         let (documents, style) = parse::parse(&text)?;

@@ -13,7 +13,7 @@ use crate::render::Style;
 use crate::text::skip_trivia;
 
 /// How many collections may stand within each other, aliases resolved.
-pub(crate) const DEPTH_LIMIT: usize = 256;
+pub(crate) const DEPTH_LIMIT: usize = 128;
 
 /// Reads all documents of a text, and tells in which of the two languages it is.
 pub(crate) fn parse(text: &str) -> Result<(Vec<Document>, Style), ParseError> {

@@ -99,7 +99,7 @@ fn numeric(text: &str) -> Value {
     if text.len() > 400 && text.bytes().any(|b| !b.is_ascii_hexdigit() && !b"_xobXOB+-.".contains(&b)) {
         return Value::Str;
     }
-    let digits = text.replace('_', "");
+    let digits = zeroize::Zeroizing::new(text.replace('_', ""));
     integer(&digits)
         .or_else(|| yaml_float(&digits).map(Value::Float))
         .or_else(|| number::late_binary(&digits))

@@ -32,9 +32,13 @@ pub(crate) fn line_break(text: &str) -> &'static str {
     }
 }
 
-/// Where the line of this offset begins.
+/// Where the line of this offset begins. The first line begins behind the byte-order mark.
 pub(crate) fn line_start(text: &str, offset: usize) -> usize {
-    text[..offset].rfind('\n').map_or(0, |at| at + 1)
+    match text[..offset].rfind('\n') {
+        Some(at) => at + 1,
+        None if text[..offset].starts_with('\u{feff}') => 3,
+        None => 0,
+    }
 }
 
 /// Where the content of this offset's line ends, before its line break.
@@ -72,15 +76,12 @@ pub(crate) fn skip_trivia(text: &str, offset: usize) -> usize {
 
 /// Whether only spaces and tabs stand between the begin of the line and this offset.
 pub(crate) fn begins_line(text: &str, offset: usize) -> bool {
-    let start = line_start(text, offset);
-    let line = text[start..offset].trim_start_matches('\u{feff}');
-    line.bytes().all(|b| matches!(b, b' ' | b'\t'))
+    text[line_start(text, offset)..offset].bytes().all(|b| matches!(b, b' ' | b'\t'))
 }
 
 /// How many characters stand between the begin of the line and this offset.
 pub(crate) fn column(text: &str, offset: usize) -> usize {
-    let start = line_start(text, offset);
-    text[start..offset].trim_start_matches('\u{feff}').chars().count()
+    text[line_start(text, offset)..offset].chars().count()
 }
 
 #[cfg(test)]

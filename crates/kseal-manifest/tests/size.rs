@@ -37,7 +37,8 @@ fn ten_thousand_documents_are_read_and_edited() {
 #[test]
 fn ten_thousand_entries_are_read_and_edited() {
     assert_linear(|count| {
-        let entries: String = (0..count).map(|n| format!("  k{n:05}: YQ==  # c\n")).collect();
+        let entries: Vec<_> = (0..count).map(|n| format!("  k{n:05}: YQ==  # c\n")).collect();
+        let entries = entries.concat();
         let manifest = Manifest::parse(format!("data:\n{entries}")).unwrap();
         let data = Path::document(0).key("data");
         let edits = (0..count).flat_map(|n| {

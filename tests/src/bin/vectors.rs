@@ -1,7 +1,6 @@
 //! Writes `tests/vectors/`, or with `--check` says how the folder differs from what would be written.
 
 use std::{
-    fs,
     io::{self, Write as _},
     path::Path,
     process::ExitCode,
@@ -15,7 +14,7 @@ fn main() -> io::Result<ExitCode> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {
             vectors::write(&folder)?;
-            let count = fs::read_dir(&folder)?.count();
+            let count = vectors::files().len();
             writeln!(io::stdout(), "{count} vectors in {}", folder.display())?;
             Ok(ExitCode::SUCCESS)
         }

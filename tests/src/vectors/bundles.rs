@@ -124,7 +124,7 @@ fn signed(object: &Value) -> Vec<u8> {
     lp(&mut out, &text(&spec["issuedAt"]));
     let mut keys: Vec<&Value> = spec["keys"].as_array().expect("is a list").iter().collect();
     out.extend_from_slice(&u32::try_from(keys.len()).expect("there are few").to_be_bytes());
-    // By octets: upper-case letters have the order of base32's values against its digits turned round by this.
+    // By octets: base32 has its digits behind its letters.
     keys.sort_by_key(|key| text(&key["fingerprint"]).iter().map(|c| (c.is_ascii_digit(), *c)).collect::<Vec<_>>());
     for key in keys {
         out.extend_from_slice(&Key::x25519("any").ids());
@@ -144,7 +144,7 @@ fn opening() -> Vec<Case> {
         Bundle::local("local").opens("local keys, which nobody published"),
         Bundle::published("published").opens("a published bundle"),
         Bundle::published("certificate-missing")
-            .changed(|spec| drop(spec.as_object_mut().expect("is a map").remove("certificate")))
+            .changed(|spec| drop(spec.as_object_mut().expect("is a map").shift_remove("certificate")))
             .signed()
             .opens("a published bundle without a certificate"),
         Bundle::local("certificate-local")
@@ -219,12 +219,13 @@ fn unsigned() -> Vec<Case> {
         field("signed-state", "another state", |spec| spec["keys"][0]["state"] = "active".into()),
         field("signed-certificate", "another certificate", |spec| spec["certificate"] = OTHER_CERTIFICATE.into()),
         field("signed-certificate-removed", "the certificate is taken out", |spec| {
-            spec.as_object_mut().expect("is a map").remove("certificate");
+            spec.as_object_mut().expect("is a map").shift_remove("certificate");
         }),
         field("signed-identity", "another identity", |spec| {
             let other = IdentityKey::from_seed(&[7; 32]).expect("is a seed").public();
             spec["identity"] = base64(other.as_bytes()).into();
         }),
+        field("signature-short", "a signature of 63 octets", |spec| spec["signature"] = base64(&[7; 63]).into()),
         field("signature-flipped", "a bit of the signature is changed", |spec| {
             let mut octets = unbase64(&spec["signature"]);
             octets[0] ^= 1;
@@ -239,7 +240,7 @@ fn fields() -> Vec<Case> {
     };
     let without = |what: &'static str, field: &str, words: &str| {
         Bundle::published(what)
-            .changed(|spec| drop(spec.as_object_mut().expect("is a map").remove(field)))
+            .changed(|spec| drop(spec.as_object_mut().expect("is a map").shift_remove(field)))
             .fails(Malformed, words)
     };
     let mut kind = Bundle::local("kind-other");
@@ -262,7 +263,6 @@ fn fields() -> Vec<Case> {
             .fails(Malformed, "local, but for a serial"),
         published("identity-short", "an identity of 31 octets", |spec| spec["identity"] = base64(&[7; 31]).into()),
         published("identity-base64", "an identity that is not base64", |spec| spec["identity"] = "!".into()),
-        published("signature-short", "a signature of 63 octets", |spec| spec["signature"] = base64(&[7; 63]).into()),
         published("signature-base64", "a signature that is not base64", |spec| spec["signature"] = "!".into()),
         published("serial-text", "a serial that is a text", |spec| spec["serial"] = "1795324800".into()),
         published("serial-negative", "a serial below zero", |spec| spec["serial"] = (-1).into()),
@@ -305,8 +305,11 @@ fn keys() -> Vec<Case> {
         key("epoch-negative", "an epoch below zero", |key| key["epoch"] = (-1).into()),
         key("epoch-long", "an epoch beyond 32 bits", |key| key["epoch"] = (1_u64 << 32).into()),
         key("epoch-missing", "a key without an epoch", |key| {
-            key.as_object_mut().expect("is a map").remove("epoch");
+            key.as_object_mut().expect("is a map").shift_remove("epoch");
         }),
+        Bundle::local("keys-missing")
+            .changed(|spec| *spec = json!({}))
+            .fails(Malformed, "no list of keys, not even an empty one"),
         Bundle::local("key-twice")
             .changed(|spec| {
                 let mut again = spec["keys"][0].clone();

@@ -38,11 +38,8 @@ pub(super) struct Case {
 impl Case {
     /// A case named `what`, which `words` describe.
     pub(super) fn new(format: &str, what: &str, words: &str, expect: Expect, object: Value) -> Self {
-        let headers = vec![
-            ("case", words.to_owned()),
-            ("format", format.to_owned()),
-            ("expect", expect.as_str().to_owned()),
-        ];
+        let headers =
+            vec![("case", words.to_owned()), ("format", format.to_owned()), ("expect", expect.as_str().to_owned())];
         Self { name: format!("{format}-{what}"), headers, object }
     }
 

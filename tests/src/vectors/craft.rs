@@ -4,8 +4,11 @@ use aes_gcm::{Aes256Gcm, KeyInit as _, aead::AeadInOut as _};
 use data_encoding::{BASE32_NOPAD, BASE64};
 use hkdf::Hkdf;
 use hpke::{
-    Deserializable as _, Kem, OpModeS, Serializable as _, aead::AesGcm256, kdf::HkdfSha256,
-    kem::{X25519HkdfSha256, XWing}, single_shot_seal_with_rng,
+    Deserializable as _, Kem, OpModeS, Serializable as _,
+    aead::AesGcm256,
+    kdf::HkdfSha256,
+    kem::{X25519HkdfSha256, XWing},
+    single_shot_seal_with_rng,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};

@@ -204,7 +204,7 @@ fn keyless() -> Vec<Case> {
             .changed(|good| good.entry()["recipients"] = serde_json::json!({}))
             .fails(NoKey, "a data key without recipients"),
         Good::strict("recipients-missing")
-            .changed(|good| drop(good.entry().as_object_mut().expect("is a map").remove("recipients")))
+            .changed(|good| drop(good.entry().as_object_mut().expect("is a map").shift_remove("recipients")))
             .fails(NoKey, "recipients that are missing are none"),
         Good::strict("recipient-other")
             .changed(|good| {

@@ -49,7 +49,7 @@ impl Good {
         let mut good = Self::new(what, "", place(4, &["db"]), Key::x25519("prod"));
         good.object["kind"] = "ClusterSealedSecret".into();
         good.object["metadata"] = json!({"name": "db"});
-        good.spec().remove("scope");
+        good.spec().shift_remove("scope");
         good.object["spec"]["sealedFor"] = json!({"name": "db"});
         good
     }

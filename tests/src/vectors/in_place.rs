@@ -108,7 +108,9 @@ fn opening() -> Vec<Case> {
         Sealed::of("data-keys-two", two).opens("two data keys, each in its annotation"),
         Sealed::of("namespace-wide", Good::namespace_wide("in-place namespace-wide")).opens("a NamespaceWide Secret"),
         Sealed::of("cluster-wide", Good::cluster_wide("in-place cluster-wide"))
-            .changed(|it| drop(it.secret["metadata"].as_object_mut().and_then(|metadata| metadata.remove("namespace"))))
+            .changed(|it| {
+                it.secret["metadata"].as_object_mut().and_then(|metadata| metadata.shift_remove("namespace"));
+            })
             .opens("a ClusterWide Secret without a namespace"),
         Sealed::strict("sealed-for-lies")
             .changed(|it| {
@@ -116,6 +118,14 @@ fn opening() -> Vec<Case> {
                 it.annotations().insert(SEALED.to_owned(), text.into());
             })
             .opens("sealedFor is not read"),
+        Sealed::strict("null")
+            .changed(|it| {
+                it.secret["data"] = json!(null);
+                it.good.items.retain(|(item, _)| item != "password");
+                let text = r#"{"scope":"Strict","sealedFor":null}"#;
+                it.annotations().insert(SEALED.to_owned(), text.into());
+            })
+            .opens("null is the same as missing"),
         Sealed::strict("annotations-foreign")
             .changed(|it| {
                 it.annotations().insert("kseal.dev/data-keys".to_owned(), "x".into());
@@ -143,7 +153,7 @@ fn annotations() -> Vec<Case> {
     };
     vec![
         Sealed::strict("sealed-missing")
-            .changed(|it| drop(it.annotations().remove(SEALED)))
+            .changed(|it| drop(it.annotations().shift_remove(SEALED)))
             .fails(Malformed, "the annotation kseal.dev/sealed is missing"),
         sealed("sealed-not-json", "kseal.dev/sealed is no JSON", "Strict"),
         sealed("sealed-not-object", "kseal.dev/sealed is JSON and no object", r#"["Strict"]"#),
@@ -156,10 +166,12 @@ fn annotations() -> Vec<Case> {
             })
             .fails(Malformed, "a data key's annotation is no JSON"),
         Sealed::strict("data-key-not-json-unreferenced")
-            .changed(|it| drop(it.annotations().insert(format!("kseal.dev/data-key.{}", named('d', &[7; 10])), "".into())))
+            .changed(|it| {
+                it.annotations().insert(format!("kseal.dev/data-key.{}", named('d', &[7; 10])), "".into());
+            })
             .fails(Malformed, "the annotation of a data key that no value names is no JSON"),
         data_key("commitment-missing", "a data key's annotation without a commitment", |entry| {
-            entry.remove("commitment");
+            entry.shift_remove("commitment");
         }),
         data_key("wrap-number", "a data key's annotation with a number for a wrap", |entry| {
             entry["recipients"] = json!({"k": 1});
@@ -167,20 +179,26 @@ fn annotations() -> Vec<Case> {
         Sealed::strict("handle-missing")
             .changed(|it| {
                 let name = it.data_key();
-                let text = it.annotations().remove(&name).expect("was there");
+                let text = it.annotations().shift_remove(&name).expect("was there");
                 it.annotations().insert("kseal.dev/data-key.".to_owned(), text);
             })
             .fails(Malformed, "a data key's annotation without a handle in its name"),
         Sealed::strict("data-key-missing")
             .changed(|it| {
                 let name = it.data_key();
-                it.annotations().remove(&name);
+                it.annotations().shift_remove(&name);
             })
             .fails(Malformed, "the annotation of the data key is missing"),
     ]
 }
 
 fn items() -> Vec<Case> {
+    let many = Good::strict("in-place many").changed(|good| {
+        good.clear();
+        for index in 0..=4_096 {
+            good.add(&format!("i{index}"), b"");
+        }
+    });
     let data = |what: &'static str, words: &str, text: fn(&str) -> Value| {
         Sealed::strict(what)
             .changed(|it| {
@@ -204,11 +222,19 @@ fn items() -> Vec<Case> {
         Sealed::strict("plaintext-string-data")
             .changed(|it| drop(it.field("stringData").insert("user".to_owned(), String::from_utf8_lossy(USER).into())))
             .fails(Malformed, "a plaintext in stringData, among sealed values"),
+        Sealed::of("limit-items-over", many)
+            .changed(|it| {
+                let text = it.field("stringData").shift_remove("i0").expect("was there");
+                it.field("data").insert("i0".to_owned(), text);
+            })
+            .fails(Malformed, "4,097 items in both fields together"),
         Sealed::strict("kind-other")
             .changed(|it| it.secret["kind"] = "ConfigMap".into())
             .fails(Malformed, "another kind"),
         Sealed::strict("name-missing")
-            .changed(|it| drop(it.secret["metadata"].as_object_mut().and_then(|metadata| metadata.remove("name"))))
+            .changed(|it| {
+                it.secret["metadata"].as_object_mut().and_then(|metadata| metadata.shift_remove("name"));
+            })
             .fails(Malformed, "the name is missing, and sealedFor does not make up for it"),
     ]
 }
@@ -221,9 +247,16 @@ fn classes() -> Vec<Case> {
         Sealed::strict("key-other")
             .changed(|it| it.good.held = vec![Key::x25519("stage")])
             .fails(NoKey, "a held key that is no recipient"),
+        Sealed::strict("recipients-missing")
+            .changed(|it| {
+                let name = it.data_key();
+                let text = json!({"commitment": it.good.entry()["commitment"]}).to_string();
+                it.annotations().insert(name, text.into());
+            })
+            .fails(NoKey, "recipients that are missing in a data key's annotation are none"),
         Sealed::strict("item-renamed")
             .changed(|it| {
-                let text = it.field("data").remove("password").expect("was there");
+                let text = it.field("data").shift_remove("password").expect("was there");
                 it.field("data").insert("passwd".to_owned(), text);
             })
             .fails(Open, "an item has another key"),

@@ -39,15 +39,15 @@ pub(super) fn cases() -> Vec<Case> {
         fails("seed-short", "a seed of 31 octets", |object| object["data"]["seed"] = base64(&[7; 31]).into()),
         fails("seed-long", "a seed of 33 octets", |object| object["data"]["seed"] = base64(&[7; 33]).into()),
         fails("seed-base64", "a seed that is not base64", |object| object["data"]["seed"] = "!".into()),
-        fails("seed-missing", "no seed", |object| drop(data(object).remove("seed"))),
+        fails("seed-missing", "no seed", |object| drop(data(object).shift_remove("seed"))),
         fails("suite-unknown", "a suite that nobody knows", |object| {
             object["data"]["suite"] = base64(b"X448").into();
         }),
         fails("suite-line-end", "a suite with a line end behind it", |object| {
             object["data"]["suite"] = base64(b"X25519\n").into();
         }),
-        fails("suite-missing", "no suite", |object| drop(data(object).remove("suite"))),
-        fails("created-at-missing", "no time of making", |object| drop(data(object).remove("createdAt"))),
+        fails("suite-missing", "no suite", |object| drop(data(object).shift_remove("suite"))),
+        fails("created-at-missing", "no time of making", |object| drop(data(object).shift_remove("createdAt"))),
         fails("type-other", "a Secret of another type", |object| object["type"] = "Opaque".into()),
         fails("kind-other", "another kind", |object| object["kind"] = "ConfigMap".into()),
     ]

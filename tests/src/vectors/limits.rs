@@ -79,11 +79,16 @@ fn sizes() -> Vec<Case> {
     ]
 }
 
+/// Characters that JSON writers escape in different ways, or count in different ways.
+const ESCAPED: &str = "\"\\\u{8}\u{c}\n\r\t\u{1}\u{1f}";
+const PLAIN: &str = "/<>&\u{7f}\u{2028}\u{e9}\u{1f511}";
+
 /// Fills an object up to a length of compact JSON.
 fn grow(object: &mut Value, len: usize) {
-    object["metadata"]["annotations"] = json!({"fill": ""});
+    let fill = format!("{ESCAPED}{PLAIN}");
+    object["metadata"]["annotations"] = json!({"fill": fill});
     let missing = len - object.to_string().len();
-    object["metadata"]["annotations"]["fill"] = "x".repeat(missing).into();
+    object["metadata"]["annotations"]["fill"] = (fill + &"x".repeat(missing)).into();
 }
 
 fn orders() -> Vec<Case> {

@@ -65,9 +65,10 @@ fn wraps() -> Vec<Case> {
         Good::x_wing("wrap-low-order-x-wing")
             .changed(|good| good.edit_wrap(|octets| octets[1_088..1_120].fill(0)))
             .fails(Open, "the X25519 part of the encapsulated key is a low-order point"),
-        Good::x_wing("wrap-junk")
-            .changed(|good| good.edit_wrap(|octets| octets[..1_088].fill(0xff)))
-            .fails(Open, "the ML-KEM part of the encapsulated key is junk: ML-KEM gives a key for it that fits nothing"),
+        Good::x_wing("wrap-junk").changed(|good| good.edit_wrap(|octets| octets[..1_088].fill(0xff))).fails(
+            Open,
+            "the ML-KEM part of the encapsulated key is junk: ML-KEM gives a key for it that fits nothing",
+        ),
         Good::strict("wrap-length-of-other-suite")
             .changed(|good| good.edit_wrap(|octets| octets.resize(1_168, 0)))
             .fails(Open, "a held X25519 recipient with a wrap of X-Wing's length"),
@@ -98,7 +99,8 @@ fn values() -> Vec<Case> {
             .fails(Open, "the values of two items are exchanged"),
         Good::strict("item-renamed")
             .changed(|good| {
-                let text = good.object["spec"]["encryptedData"].as_object_mut().and_then(|map| map.remove("user"));
+                let text =
+                    good.object["spec"]["encryptedData"].as_object_mut().and_then(|map| map.shift_remove("user"));
                 *good.value("User") = text.expect("was there");
             })
             .fails(Open, "an item has another key"),
@@ -169,7 +171,11 @@ fn padding() -> Vec<Case> {
     };
     vec![
         padded("none", "a value without padding", b"0123456789abcdef0123456789abcdef"),
-        padded("marker-other", "zeros behind another octet than the marker", b"admin\x81\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        padded(
+            "marker-other",
+            "zeros behind another octet than the marker",
+            b"admin\x81\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ),
         padded("zeros", "zeros alone", &[0; 32]),
     ]
 }

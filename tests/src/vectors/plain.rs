@@ -29,9 +29,9 @@ fn places() -> Vec<Case> {
         Good::cluster_wide("cluster-wide-nameless")
             .changed(|good| good.object["metadata"] = json!({}))
             .opens("ClusterWide needs neither namespace nor name"),
-        Good::strict("scope-missing")
-            .changed(|good| drop(good.spec().remove("scope")))
-            .opens("a SealedSecret without a scope is Strict"),
+        Good::cluster_object("cluster-object-scope-unread")
+            .changed(|good| good.object["spec"]["scope"] = "Strict".into())
+            .opens("a ClusterSealedSecret has no scope, so that one in its spec is not read"),
         Good::strict("place-utf8")
             .changed(|good| {
                 good.place = super::craft::place(1, &["prod", "d\u{e9}p\u{f4}t"]);
@@ -55,7 +55,9 @@ fn data_keys() -> Vec<Case> {
             })
             .opens("items under two data keys"),
         Good::strict("data-key-unreferenced")
-            .changed(|good| drop(good.add_data_key(&[Key::x25519("stranger")])))
+            .changed(|good| {
+                good.add_data_key(&[Key::x25519("stranger")]);
+            })
             .opens("a data key that no value names needs no key"),
         Good::strict("data-key-unreferenced-suite")
             .changed(|good| {
@@ -148,7 +150,7 @@ fn unread() -> Vec<Case> {
             .changed(|good| good.object["spec"]["sealedFor"] = json!({"namespace": "dev", "name": "other"}))
             .opens("sealedFor is not read"),
         Good::strict("sealed-for-missing")
-            .changed(|good| drop(good.spec().remove("sealedFor")))
+            .changed(|good| drop(good.spec().shift_remove("sealedFor")))
             .opens("sealedFor may be missing"),
         Good::strict("signature-reserved")
             .changed(|good| good.object["spec"]["signature"] = json!({"by": "nobody", "octets": "AA=="}))
@@ -160,6 +162,15 @@ fn unread() -> Vec<Case> {
                 good.entry()["later"] = "x".into();
             })
             .opens("fields that nobody knows are not read"),
+        Good::strict("null")
+            .changed(|good| {
+                let other = good.add_data_key(&[]);
+                good.object["spec"]["dataKeys"][other.handle()]["recipients"] = json!(null);
+                good.object["spec"]["sealedFor"] = json!(null);
+                good.object["spec"]["template"] = json!(null);
+                good.object["metadata"]["annotations"] = json!(null);
+            })
+            .opens("null is the same as missing"),
         Good::strict("template")
             .changed(|good| {
                 good.object["spec"]["template"] = json!({

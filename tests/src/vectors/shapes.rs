@@ -27,6 +27,9 @@ fn places() -> Vec<Case> {
         Good::strict("scope-unknown")
             .changed(|good| good.object["spec"]["scope"] = "strict".into())
             .fails(Malformed, "scopes are written with a capital"),
+        Good::strict("scope-missing")
+            .changed(|good| drop(good.spec().shift_remove("scope")))
+            .fails(Malformed, "there is no default scope"),
         without(Good::strict("strict-namespace-missing"), "namespace", "Strict needs a namespace"),
         without(Good::strict("strict-name-missing"), "name", "Strict needs a name"),
         without(Good::namespace_wide("namespace-wide-namespace-missing"), "namespace", "NamespaceWide needs one, too"),
@@ -44,7 +47,7 @@ fn places() -> Vec<Case> {
 }
 
 fn without(good: Good, field: &str, words: &str) -> Case {
-    good.changed(|good| drop(good.object["metadata"].as_object_mut().expect("is a map").remove(field)))
+    good.changed(|good| drop(good.object["metadata"].as_object_mut().expect("is a map").shift_remove(field)))
         .fails(Malformed, words)
 }
 
@@ -58,7 +61,7 @@ fn types() -> Vec<Case> {
         typed("data-key", "a data key is a text", |good| *good.entry() = "x".into()),
         typed("commitment", "a commitment is a number", |good| good.entry()["commitment"] = 7.into()),
         typed("commitment-missing", "a data key without a commitment", |good| {
-            good.entry().as_object_mut().expect("is a map").remove("commitment");
+            good.entry().as_object_mut().expect("is a map").shift_remove("commitment");
         }),
         typed("recipients", "recipients is a list", |good| good.entry()["recipients"] = json!([])),
         typed("wrap", "a wrap is a number", |good| *good.wrap() = 7.into()),

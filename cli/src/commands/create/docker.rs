@@ -40,7 +40,7 @@ fn read(path: &Path) -> Result<Plaintext> {
     if !is_config {
         return Err(Error::input(format!("{}: no Docker configuration: it has no auths", path.display())));
     }
-    Ok(Zeroizing::new(input.text.as_bytes().to_vec()))
+    Ok(Plaintext::from(input.text.as_bytes().to_vec()))
 }
 
 fn password(given: Option<String>, file: Option<PathBuf>, output: &Output) -> Result<Zeroizing<String>> {
@@ -50,10 +50,10 @@ fn password(given: Option<String>, file: Option<PathBuf>, output: &Output) -> Re
     let octets = match file {
         Some(path) => {
             let path = Some(path.as_path()).filter(|path| *path != Path::new("-"));
-            Zeroizing::new(files::read_octets(path)?)
+            Plaintext::from(files::read_octets(path)?)
         }
         None if files::stdin_is_terminal() => prompt::secret("password", output)?,
-        None => Zeroizing::new(files::read_octets(None)?),
+        None => Plaintext::from(files::read_octets(None)?),
     };
     let text = std::str::from_utf8(&octets).map_err(|_| Error::input("the password is no text"))?;
     let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
@@ -83,7 +83,7 @@ fn config(server: &str, username: &str, password: &str, email: Option<&str>) -> 
     let mut json = Zeroizing::new(Vec::with_capacity(room));
     serde_json::to_writer(&mut *json, &std::collections::BTreeMap::from([("auths", auths)]))
         .expect("texts in memory become JSON");
-    json
+    json.into()
 }
 
 #[cfg(test)]

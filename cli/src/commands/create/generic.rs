@@ -22,22 +22,22 @@ pub(super) fn contents(args: GenericArgs, output: &Output) -> Result<(CreateComm
     let mut contents = Contents { type_, ..Contents::default() };
     for source in &from_file {
         for (key, path) in sources(source)? {
-            contents.add(&key, Zeroizing::new(files::read_octets(Some(&path))?))?;
+            contents.add(&key, files::read_octets(Some(&path))?.into())?;
         }
     }
     for path in &from_env_file {
         let input = files::read(path)?;
         for (key, value) in env_file::read(&input.text).map_err(|error| error.at(input.name()))? {
-            contents.add(key, Zeroizing::new(value.as_bytes().to_vec()))?;
+            contents.add(key, value.as_bytes().to_vec().into())?;
         }
     }
     for literal in insecure_from_literal.into_iter().map(Zeroizing::new) {
         let (key, value) =
             literal.split_once('=').ok_or_else(|| Error::usage("--insecure-from-literal wants KEY=VALUE"))?;
-        contents.add(key, Zeroizing::new(value.as_bytes().to_vec()))?;
+        contents.add(key, value.as_bytes().to_vec().into())?;
     }
     if let Some(key) = &from_stdin {
-        contents.add(key, Zeroizing::new(files::read_octets(None)?))?;
+        contents.add(key, files::read_octets(None)?.into())?;
     }
     for key in &prompt {
         contents.add(key, prompt::secret(&format!("value of {key}"), output)?)?;

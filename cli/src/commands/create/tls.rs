@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use zeroize::Zeroizing;
+use kseal_crypto::Plaintext;
 
 use super::Contents;
 use crate::{
@@ -19,8 +19,8 @@ pub(super) fn contents(args: TlsArgs) -> Result<(CreateCommon, Contents)> {
     Ok((args.common, contents))
 }
 
-fn read(path: &Path, label: &str, what: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let octets = Zeroizing::new(files::read_octets(Some(path))?);
+fn read(path: &Path, label: &str, what: &str) -> Result<Plaintext> {
+    let octets = Plaintext::from(files::read_octets(Some(path))?);
     let is_one = |line: &[u8]| line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(label.as_bytes());
     if !octets.split(|byte| *byte == b'\n').any(is_one) {
         return Err(Error::input(format!("{}: holds no {what} in PEM form", path.display())));

@@ -70,7 +70,7 @@ impl Base {
     /// What is shown of it.
     pub(super) fn view(&self, file: &str) -> View {
         let value = |value: &Result<Plaintext, String>| match value {
-            Ok(octets) => Value::Clear(octets.clone()),
+            Ok(octets) => Value::Clear(copy(octets)),
             Err(why) => Value::Keep(why.clone()),
         };
         let objects = self.objects.iter().map(|object| Shown {
@@ -85,7 +85,7 @@ impl Base {
         let mut edits = Vec::new();
         for (found, opened) in found(&self.name, &self.manifest, &self.namespaces)?.iter().zip(&self.objects) {
             let Some(changes) = diff.0.get(&opened.id) else { continue };
-            edits.extend(changing::edits(found, changes.duplicate(), Some(whom))?);
+            edits.extend(changing::edits(found, changes, Some(whom))?);
         }
         changing::apply(&self.name, &self.manifest, edits, output)
     }
@@ -131,6 +131,11 @@ fn open<'k>(
         }
     }
     Ok(order.filter_map(|key| opened.remove_entry(key)).collect())
+}
+
+/// What is shown is a copy, wiped like the original.
+fn copy(octets: &Plaintext) -> Plaintext {
+    Plaintext::from(octets.to_vec())
 }
 
 /// What the user changed, by object.
@@ -190,7 +195,7 @@ impl Diff {
             let Some(changes) = self.0.get(id) else { continue };
             values.retain(|(key, _)| !changes.remove.contains(key));
             for new in &changes.set {
-                let value = Value::Clear(new.value.clone());
+                let value = Value::Clear(copy(&new.value));
                 match values.iter_mut().find(|(key, _)| *key == new.key) {
                     Some((_, old)) => *old = value,
                     None => values.push((new.key.clone(), value)),
@@ -238,7 +243,7 @@ fn changes(opened: &Opened, values: Vec<(String, Value)>) -> Result<Changes> {
                 return Err(Error::input(format!("{key} has no sealed value to keep"))
                     .hint("a sealed value opens under its own key only, so it cannot be renamed without opening it"));
             }
-            (Value::Clear(value), Some(Ok(before))) if value == *before => {}
+            (Value::Clear(value), Some(Ok(before))) if value.as_slice() == before.as_slice() => {}
             (Value::Clear(value), before) => {
                 if before.is_none() {
                     item_key::check(&key)?;

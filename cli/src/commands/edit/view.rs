@@ -139,7 +139,7 @@ impl Value {
         match node.scalar_text() {
             // What somebody types for a value is text, and `5432` no number.
             Some(text) if !node.is_null() || text.is_empty() => {
-                Ok(Self::Clear(Zeroizing::new(text.as_bytes().to_vec())))
+                Ok(Self::Clear(Plaintext::from(text.as_bytes().to_vec())))
             }
             Some(_) => wrong("is null: quote it if it is meant as text"),
             None => wrong("is a sequence"),
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     fn clear(octets: &[u8]) -> Value {
-        Value::Clear(Zeroizing::new(octets.to_vec()))
+        Value::Clear(Plaintext::from(octets.to_vec()))
     }
 
     fn octets(text: &str) -> Option<Vec<u8>> {
@@ -239,7 +239,7 @@ mod tests {
         let read = View::parse(&text).unwrap();
         for ((_, value), wanted) in read.objects[0].values.iter().zip(all) {
             let Value::Clear(value) = value else { panic!("{}", *text) };
-            assert_eq!(&***value, wanted, "{}", *text);
+            assert_eq!(value.as_slice(), wanted, "{}", *text);
         }
         assert!(text.contains("k5: |\n    one\n    two\n"), "{}", *text);
         assert!(text.contains("k9:\n    base64: /wA=\n"), "{}", *text);

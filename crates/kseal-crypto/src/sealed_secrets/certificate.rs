@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair as SigningKey, signature::RSA_PKCS1_SHA256};
 use der::{
-    Decode as _, Document, Encode as _, EncodePem as _,
+    Decode as _, DecodePem as _, Document, Encode as _, EncodePem as _,
     asn1::{BitString, Null, ObjectIdentifier},
     pem::LineEnding,
 };
@@ -29,8 +29,9 @@ use x509_cert::{
     time::Time,
 };
 
-use super::{RsaError, RsaPrivateKey, RsaPublicKey};
+use super::{RsaError, RsaPrivateKey, RsaPublicKey, pem::blocks};
 
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 
 /// Why there is no usable certificate.
@@ -85,8 +86,8 @@ impl Certificate {
     /// # Errors
     /// If there is none, or its key is not an RSA key of a supported size.
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
-        let chain = x509_cert::Certificate::load_pem_chain(text.as_bytes()).map_err(|_| CertificateError::None)?;
-        let certificate = chain.into_iter().next().ok_or(CertificateError::None)?;
+        let block = blocks(text).find(|block| block.starts_with(BEGIN)).ok_or(CertificateError::None)?;
+        let certificate = x509_cert::Certificate::from_pem(block).map_err(|_| CertificateError::None)?;
         let tbs = certificate.tbs_certificate();
         let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::None)?;
         let public = RsaPublicKey::from_spki(&spki).map_err(CertificateError::Key)?;

@@ -14,7 +14,8 @@ use pkcs8::{PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{Plaintext, lp};
+use super::pem::blocks;
+use crate::lp;
 
 const PKCS1: &str = "RSA PRIVATE KEY";
 const PKCS8: &str = "PRIVATE KEY";
@@ -145,11 +146,17 @@ impl RsaPrivateKey {
         Self::from_pkcs8(Zeroizing::new(der.as_ref().to_vec()))
     }
 
-    /// Reads PEM, PKCS#1 or PKCS#8.
+    /// Reads the first private key of a PEM text, PKCS#1 or PKCS#8.
     ///
     /// # Errors
     /// If it holds no RSA private key of a supported size.
     pub fn from_pem(text: &str) -> Result<Self, RsaError> {
+        let keys = blocks(text).map(Self::from_block);
+        let mut keys = keys.filter(|key| !matches!(key, Err(RsaError::NoPrivateKey)));
+        keys.next().unwrap_or(Err(RsaError::NoPrivateKey))
+    }
+
+    fn from_block(text: &str) -> Result<Self, RsaError> {
         let (label, document) = SecretDocument::from_pem(text).map_err(|_| RsaError::NoPrivateKey)?;
         match label {
             PKCS8 => Self::from_pkcs8(Zeroizing::new(document.as_bytes().to_vec())),
@@ -202,7 +209,7 @@ impl RsaPrivateKey {
         self.key.key_size_bytes()
     }
 
-    pub(super) fn decrypt(&self, ciphertext: &[u8], label: &[u8]) -> Option<Plaintext> {
+    pub(super) fn decrypt(&self, ciphertext: &[u8], label: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(vec![0; self.key.min_output_size()]);
         let len = self.key.decrypt(&OAEP_SHA256_MGF1SHA256, ciphertext, &mut out, Some(label)).ok()?.len();
         out.truncate(len);

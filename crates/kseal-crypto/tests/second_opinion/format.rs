@@ -106,5 +106,5 @@ fn bucket(n: usize) -> usize {
     }
     let exponent = n.ilog2();
     let kept = exponent.ilog2() + 1;
-    (n..).find(|len| len.trailing_zeros() + kept >= exponent).unwrap()
+    (n..=2 * n).find(|len| len.trailing_zeros() + kept >= exponent).unwrap()
 }

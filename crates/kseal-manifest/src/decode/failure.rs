@@ -47,7 +47,7 @@ impl Failure {
 /// Whether a message repeats a scalar of the node.
 fn echoes(message: &str, node: &Node) -> bool {
     if let Some(text) = node.scalar_text() {
-        let quoted = format!("{text:?}");
+        let quoted = zeroize::Zeroizing::new(format!("{text:?}"));
         let inner = &quoted[1..quoted.len() - 1];
         return !text.is_empty() && (message.contains(text) || message.contains(inner));
     }

@@ -8,8 +8,8 @@ use crate::edit::plan::{Insert, Plan};
 use crate::edit::writer::{Role, Slot, Writer};
 use crate::node::{Content, Entry, Mapping, Node, Scalar, ScalarStyle, Sequence};
 use crate::parse::lead_start;
-use crate::render::block::{ends_open, entry as write_entry, item as write_item};
-use crate::text::{begins_line, column, line_end, line_start, next_line, skip_blanks};
+use crate::render::block::{BlockStyle, ends_open, entry as write_entry, item as write_item};
+use crate::text::{begins_line, column, line_start, next_line, skip_blanks};
 use crate::tree::{Comments, Tree};
 use std::collections::BTreeMap;
 
@@ -17,10 +17,17 @@ use std::collections::BTreeMap;
 struct Part {
     start: usize,
     end: usize,
-    /// Whether lines of deeper comments behind it may belong to it.
-    collection: bool,
-    /// Whether it takes blank lines behind it for its own: its last value is `|+` or `>+`.
-    keeps_blanks: bool,
+    /// If it ends in a block scalar: what that takes of the lines behind it for its own.
+    tail: Option<Tail>,
+}
+
+/// The lines that a block scalar takes for its own when what stands between is gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Comments that are indented deeper.
+    Comments,
+    /// These and blank lines, because it is `|+` or `>+`.
+    CommentsAndBlanks,
 }
 
 /// Something new between two parts.
@@ -30,6 +37,21 @@ enum New<'e> {
 }
 
 impl<'e> New<'e> {
+    fn write(&self, out: &mut Buffer, own_column: usize, begun: bool, style: &BlockStyle) {
+        match self {
+            New::Entry(key, value) => {
+                let comments = Comments::default();
+                write_entry(out, key, value, &comments, own_column, begun, style);
+            }
+            New::Item(tree) => {
+                if !begun {
+                    out.spaces(own_column);
+                }
+                write_item(out, tree, own_column, style);
+            }
+        }
+    }
+
     fn tree(&self) -> &'e Tree {
         match self {
             New::Entry(_, tree) | New::Item(tree) => tree,
@@ -42,13 +64,12 @@ type Arrivals<'e> = BTreeMap<usize, Vec<New<'e>>>;
 
 impl Writer<'_> {
     pub(super) fn block_mapping(&mut self, node: &Node, mapping: &Mapping, plan: &Plan<'_>) {
-        let part = |entry: &Entry| Part {
+        let part = |(number, entry): (usize, &Entry)| Part {
             start: entry.site.start,
             end: entry_end(entry),
-            collection: entry.value.is_block_collection(),
-            keeps_blanks: keeps_blanks(self.text, &entry.value),
+            tail: tail(self.text, &entry.value, plan.children.get(&number)),
         };
-        let parts: Vec<_> = mapping.entries.iter().map(part).collect();
+        let parts: Vec<_> = mapping.entries.iter().enumerate().map(part).collect();
         let mut arrivals = Arrivals::new();
         for (number, inserts) in slots(mapping, plan) {
             let new = inserts.iter().map(|insert| New::Entry(insert.key, insert.value));
@@ -65,11 +86,10 @@ impl Writer<'_> {
     }
 
     pub(super) fn block_sequence(&mut self, node: &Node, sequence: &Sequence, plan: &Plan<'_>) {
-        let parts = sequence.items.iter().map(|item| Part {
+        let parts = sequence.items.iter().enumerate().map(|(number, item)| Part {
             start: item.start,
             end: item.node.layout.end.max(item.start + 1),
-            collection: item.node.is_block_collection(),
-            keeps_blanks: keeps_blanks(self.text, &item.node),
+            tail: tail(self.text, &item.node, plan.children.get(&number)),
         });
         let parts: Vec<_> = parts.collect();
         let mut arrivals = Arrivals::new();
@@ -102,64 +122,53 @@ impl Writer<'_> {
             from = (0..parts.len()).find(|&n| plan.removes(n).is_none()).unwrap_or(0);
             self.begun_part(parts, plan, &mut arrivals, from, own_column);
         }
-        let mut blanks_taken = false;
+        let mut tail = None;
         for number in from..=parts.len() {
             let new = arrivals.remove(&number).unwrap_or_default();
             let Some(part) = parts.get(number) else {
-                let last_goes = plan.removes(parts.len() - 1).is_some();
+                let last_goes = last_goes(node, plan);
                 self.arrive_at_end(&new, parts[parts.len() - 1].end, own_column, last_goes);
                 break;
             };
             if !new.is_empty() {
                 let lead = lead_start(self.text, part.start, floor(number));
+                let style = self.style_before(line_start(self.text, lead), own_column);
                 let mut out = Self::buffer();
                 for new in &new {
-                    self.new_part(&mut out, new, own_column, false);
+                    new.write(&mut out, own_column, false, &style);
                     out.push_str(self.block.line_break);
                 }
                 self.splices.insert(line_start(self.text, lead), out);
             }
             match plan.children.get(&number) {
                 Some(Plan { removed: Some(comments), .. }) => {
-                    let next = parts.get(number + 1).map_or(self.text.len(), |next| next.start);
-                    let (start, mut end) = self.lines_of(part, floor(number), next, *comments);
-                    if blanks_taken {
-                        end = self.skip_blank_lines(end, self.text.len());
-                    }
+                    let (start, end) = self.lines_of(part, floor(number), *comments, tail);
                     self.splices.delete(start, end);
                 }
                 Some(child) => {
-                    blanks_taken = part.keeps_blanks && child.set.is_none();
+                    tail = part.tail;
                     change(self, number, child);
                 }
-                None => blanks_taken = part.keeps_blanks,
+                None => tail = part.tail,
             }
         }
     }
 
-    /// The lines that go with a part.
-    fn lines_of(&self, part: &Part, floor: usize, next: usize, comments: bool) -> (usize, usize) {
-        let mut end = next_line(self.text, part.end);
-        if !comments {
-            return (line_start(self.text, part.start), end);
-        }
+    /// The lines that go with a part, and those that may not stay behind one with this tail.
+    fn lines_of(&self, part: &Part, floor: usize, comments: bool, tail: Option<Tail>) -> (usize, usize) {
         let own_column = column(self.text, part.start);
-        while part.collection && end < next {
-            let content = skip_blanks(self.text, end);
-            if !self.text[content..].starts_with('#') || content - end <= own_column {
-                break;
-            }
+        let mut end = next_line(self.text, part.end);
+        while comments && self.is_deep_comment(end, own_column) {
             end = next_line(self.text, end);
         }
-        (line_start(self.text, lead_start(self.text, part.start, floor)), end)
-    }
-
-    fn skip_blank_lines(&self, offset: usize, limit: usize) -> usize {
-        let mut line = offset;
-        while line < limit && skip_blanks(self.text, line) == line_end(self.text, line) {
+        let mut line = end;
+        while tail.is_some() && (self.is_blank(line) || self.is_deep(line, own_column)) {
+            let taken = tail == Some(Tail::CommentsAndBlanks) || self.is_deep(line, own_column);
             line = next_line(self.text, line);
+            end = if taken { line } else { end };
         }
-        line
+        let start = if comments { lead_start(self.text, part.start, floor) } else { part.start };
+        (line_start(self.text, start), end)
     }
 
     /// The begin of a collection whose first part shares its line with what is before it: what is
@@ -176,7 +185,7 @@ impl Writer<'_> {
         let new: Vec<_> = std::mem::replace(arrivals, later).into_values().flatten().collect();
         let mut out = Self::buffer();
         for (number, new) in new.iter().enumerate() {
-            self.new_part(&mut out, new, own_column, number == 0);
+            new.write(&mut out, own_column, number == 0, &self.block);
             out.push_str(self.block.line_break);
         }
         if kept == 0 {
@@ -190,13 +199,12 @@ impl Writer<'_> {
         let mut line = next_line(self.text, parts[0].end);
         for number in 1..=kept {
             let (start, end) = match plan.removes(number) {
-                Some(comments) => {
-                    let next = parts[number + 1].start;
-                    self.lines_of(&parts[number], parts[number - 1].end, next, comments)
-                }
+                Some(comments) => self.lines_of(&parts[number], parts[number - 1].end, comments, None),
                 None => (line_start(self.text, parts[number].start), 0),
             };
-            line = self.skip_blank_lines(line, start);
+            while line < start && self.is_blank(line) {
+                line = next_line(self.text, line);
+            }
             if line < start {
                 break;
             }
@@ -209,8 +217,7 @@ impl Writer<'_> {
         // What of the removed parts stands behind kept comments still has to go.
         for number in 1..kept {
             let comments = plan.removes(number).unwrap_or(false);
-            let next = parts[number + 1].start;
-            let (start, end) = self.lines_of(&parts[number], parts[number - 1].end, next, comments);
+            let (start, end) = self.lines_of(&parts[number], parts[number - 1].end, comments, None);
             self.splices.delete(start.max(line), end);
         }
     }
@@ -219,14 +226,18 @@ impl Writer<'_> {
         if new.is_empty() {
             return;
         }
-        let at = next_line(self.text, end);
+        let mut at = next_line(self.text, end);
+        while self.is_deep_comment(at, own_column) {
+            at = next_line(self.text, at);
+        }
+        let style = self.style_before(at, own_column);
         let complete = self.text[..at].ends_with('\n') && at > end;
         let mut out = Self::buffer();
         for (number, new) in new.iter().enumerate() {
             if !complete && (number > 0 || !last_goes) {
                 out.push_str(self.block.line_break);
             }
-            self.new_part(&mut out, new, own_column, false);
+            new.write(&mut out, own_column, false, &style);
             if complete {
                 out.push_str(self.block.line_break);
             }
@@ -236,33 +247,54 @@ impl Writer<'_> {
         }
         self.splices.insert(at, out);
     }
+}
 
-    fn new_part(&self, out: &mut Buffer, new: &New<'_>, own_column: usize, begun: bool) {
-        match new {
-            New::Entry(key, value) => {
-                let comments = Comments::default();
-                write_entry(out, key, value, &comments, own_column, begun, &self.block);
-            }
-            New::Item(tree) => {
-                if !begun {
-                    out.spaces(own_column);
-                }
-                write_item(out, tree, own_column, &self.block);
-            }
+/// What the last value of a node, as it is after the edits, would take of the lines behind it.
+fn tail(text: &str, node: &Node, plan: Option<&Plan<'_>>) -> Option<Tail> {
+    if node.is_alias() || plan.is_some_and(|plan| ends_anew(node, plan)) {
+        return None;
+    }
+    let kept = |count: usize| (0..count).rev().find(|&number| plan.is_none_or(|plan| plan.removes(number).is_none()));
+    let child = |number: usize| plan.and_then(|plan| plan.children.get(&number));
+    match &node.target().content {
+        Content::Scalar(Scalar { style: ScalarStyle::Block { header_end }, .. }) => {
+            let keeps = text[node.layout.body..*header_end].contains('+');
+            Some(if keeps { Tail::CommentsAndBlanks } else { Tail::Comments })
         }
+        Content::Mapping(mapping) => {
+            let last = kept(mapping.entries.len())?;
+            tail(text, &mapping.entries[last].value, child(last))
+        }
+        Content::Sequence(sequence) => {
+            let last = kept(sequence.items.len())?;
+            tail(text, &sequence.items[last].node, child(last))
+        }
+        Content::Scalar(_) | Content::Shared(_) => None,
     }
 }
 
-/// Whether the last value of a node is a block scalar that keeps the blank lines at its end.
-fn keeps_blanks(text: &str, node: &Node) -> bool {
-    match &node.target().content {
-        Content::Scalar(Scalar { style: ScalarStyle::Block { header_end }, .. }) => {
-            text[node.layout.body..*header_end].contains('+')
-        }
-        Content::Mapping(mapping) => mapping.entries.last().is_some_and(|entry| keeps_blanks(text, &entry.value)),
-        Content::Sequence(sequence) => sequence.items.last().is_some_and(|item| keeps_blanks(text, &item.node)),
-        Content::Scalar(_) | Content::Shared(_) => false,
+/// Whether the last lines of a node become new ones.
+fn ends_anew(node: &Node, plan: &Plan<'_>) -> bool {
+    let inserts = || match node.mapping() {
+        Some(mapping) => slots(mapping, plan).contains_key(&mapping.entries.len()),
+        None => true,
+    };
+    plan.set.is_some() || !plan.appends.is_empty() || (!plan.inserts.is_empty() && inserts())
+}
+
+/// Whether the last old line of a collection, of which something stays, goes.
+fn last_goes(node: &Node, plan: &Plan<'_>) -> bool {
+    let children: Vec<_> = match &node.target().content {
+        Content::Mapping(mapping) => mapping.entries.iter().map(|entry| &entry.value).collect(),
+        Content::Sequence(sequence) => sequence.items.iter().map(|item| &item.node).collect(),
+        Content::Scalar(_) | Content::Shared(_) => return false,
+    };
+    let Some(last) = children.len().checked_sub(1) else { return false };
+    if plan.removes(last).is_some() {
+        return (0..last).any(|number| plan.removes(number).is_none());
     }
+    let child = plan.children.get(&last).filter(|child| !ends_anew(children[last], child));
+    child.is_some_and(|child| children[last].is_block_collection() && last_goes(children[last], child))
 }
 
 /// The end of an entry, also of one without a value.

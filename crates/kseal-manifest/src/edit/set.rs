@@ -3,10 +3,10 @@
 use crate::buffer::Buffer;
 use crate::edit::writer::{Role, Slot, Writer};
 use crate::node::{Content, Node, ScalarStyle};
-use crate::render::block;
+use crate::render::block::{self, BlockStyle};
 use crate::render::flow::{self, FlowStyle};
 use crate::render::string::{self, Quotes};
-use crate::text::{begins_line, column, line_end, skip_blanks};
+use crate::text::{begins_line, column, line_end, next_line, skip_blanks};
 use crate::tree::{Comments, Tree};
 
 /// How a new value is written in block context.
@@ -33,7 +33,12 @@ impl Writer<'_> {
         let form = match tree {
             _ if tree.is_filled() => Form::Lines,
             Tree::Str(text) if string::is_literal(text) && slot.role != Role::Root => {
-                if begins_at_head && quotes_of(node) != Quotes::Double { Form::Literal(text) } else { Form::Inline }
+                let style = self.style_below(node, slot);
+                if style.literals && begins_at_head && quotes_of(node) != Quotes::Double {
+                    Form::Literal(text)
+                } else {
+                    Form::Inline
+                }
             }
             _ => Form::Inline,
         };
@@ -117,9 +122,10 @@ impl Writer<'_> {
         let after = line_end(self.text, end);
         let rest = rest.max(after);
         let mut out = Self::buffer();
+        let style = self.style_below(node, slot);
         let commented = skip_blanks(self.text, end) < after;
         let begun = match slot.role {
-            Role::Root => begins_line(self.text, start),
+            Role::Root => !commented && begins_line(self.text, start),
             Role::Item => !commented && !self.text[node.layout.head..start].contains('\n'),
             Role::Entry { .. } => false,
         };
@@ -129,17 +135,16 @@ impl Writer<'_> {
                 out.push(' ');
                 own_column += 1;
             }
-            self.collection(&mut out, tree, own_column, true);
+            Self::collection(&mut out, tree, own_column, true, &style);
             self.close(&mut out, tree, rest);
-            self.splices.replace(start, end, out);
-            self.splices.delete(after, rest);
+            self.splices.replace(start, rest, out);
             return;
         }
         // The old value goes with the blanks before it, so that none trail.
         let start = if self.text[node.layout.head..start].contains('\n') { start } else { node.layout.head };
         self.splices.delete(start, end);
         out.push_str(self.block.line_break);
-        self.collection(&mut out, tree, self.column_below(node, tree, slot), false);
+        Self::collection(&mut out, tree, self.column_below(node, tree, slot), false, &style);
         self.close(&mut out, tree, rest);
         self.splices.replace(after, rest, out);
     }
@@ -151,12 +156,17 @@ impl Writer<'_> {
         }
     }
 
-    fn collection(&self, out: &mut Buffer, tree: &Tree, own_column: usize, begun: bool) {
+    fn collection(out: &mut Buffer, tree: &Tree, own_column: usize, begun: bool, style: &BlockStyle) {
         match tree {
-            Tree::Map(entries) => block::map(out, entries, own_column, begun, &self.block),
-            Tree::Seq(items) => block::seq(out, items, own_column, begun, &self.block),
-            other => block::value(out, other, own_column, &Comments::default(), &self.block),
+            Tree::Map(entries) => block::map(out, entries, own_column, begun, style),
+            Tree::Seq(items) => block::seq(out, items, own_column, begun, style),
+            other => block::value(out, other, own_column, &Comments::default(), style),
         }
+    }
+
+    /// How to write lines below the first one of a value.
+    fn style_below(&self, node: &Node, slot: Slot<'_>) -> BlockStyle {
+        self.style_before(next_line(self.text, node.layout.end), slot.column)
     }
 
     /// The column of a new collection: that of the old one of its kind, or the document's habit.

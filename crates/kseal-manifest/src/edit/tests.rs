@@ -197,7 +197,7 @@ fn flow_mappings_stay_flow() {
     let annotations = Tree::map([("kseal.dev/sealed", Tree::str("{\"a\": 1}"))]);
     assert_eq!(
         apply(text, vec![insert("metadata", "annotations", annotations), remove("metadata.name")]),
-        "metadata: {namespace: prod, annotations: {kseal.dev/sealed: \"{\\\"a\\\": 1}\"}} # c\n"
+        "metadata: {namespace: prod, annotations: {kseal.dev/sealed: '{\"a\": 1}'}} # c\n"
     );
 }
 
@@ -215,5 +215,109 @@ fn aliases_and_used_anchors_are_left_alone() {
     assert_eq!(
         apply(text, vec![set("f", "w"), set("d.e", Tree::Int(3))]),
         text.replace("&unused 3", "w").replace("e: 2", "e: 3")
+    );
+}
+
+#[test]
+fn a_block_scalar_takes_nothing_of_what_followed_a_removed_entry() {
+    let text = "a:\n  k: |+\n    x\n  b: 1\nc: 2\n\n# no more\nd: 3\n";
+    let expected = "a:\n  k: |+\n    x\n# no more\nd: 3\n";
+    assert_eq!(apply(text, vec![remove("a.b"), remove("c")]), expected);
+    let text = "a: |\n  x\nb:\n  # was: here\n\n  # and here\nc: 1\n";
+    assert_eq!(apply(text, vec![remove("b")]), "a: |\n  x\nc: 1\n");
+}
+
+#[test]
+fn a_literal_block_is_not_begun_where_comments_would_fall_into_it() {
+    let text = "a: x\n  # deep\nb: 1\n";
+    assert_eq!(apply(text, vec![set("a", "1\n2\n")]), "a: \"1\\n2\\n\"\n  # deep\nb: 1\n");
+    assert_eq!(apply(text, vec![set("b", "1\n2\n")]), "a: x\n  # deep\nb: |\n  1\n  2\n");
+}
+
+#[test]
+fn commented_out_items_go_with_their_mapping() {
+    let text = "data:\n  a: YQ==\n  # b: aHVudGVyMg==\n# tail\ntype: x\n";
+    assert_eq!(apply(text, vec![remove("data")]), "# tail\ntype: x\n");
+    assert_eq!(apply(text, vec![remove("data.a")]), "data: {}\n  # b: aHVudGVyMg==\n# tail\ntype: x\n");
+}
+
+#[test]
+fn a_byte_order_mark_stays_first() {
+    assert_eq!(apply("\u{feff}b: 1\n", vec![sorted("", "a")]), "\u{feff}a: new\nb: 1\n");
+    assert_eq!(apply("\u{feff}b: 1\nc: 2\n", vec![remove("b")]), "\u{feff}c: 2\n");
+}
+
+#[test]
+fn a_whole_document_may_be_set() {
+    let tree = || Tree::map([("x", Tree::seq([Tree::Int(1)]))]);
+    for (text, expected) in [
+        ("# c\na: 1 # d\n---\nb: 2\n", "# c\nx:\n- 1\n---\nb: 2\n"),
+        ("--- # c\n---\nb: 2\n", "--- # c\nx:\n- 1\n---\nb: 2\n"),
+        ("--- text # c\n", "--- # c\nx:\n- 1\n"),
+        ("{\"a\":1}", "{\"x\":[1]}"),
+        ("{\n  \"a\": 1\n}\n", "{\n  \"x\": [\n    1\n  ]\n}\n"),
+    ] {
+        assert_eq!(apply(text, vec![set("", tree())]), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn comments_come_along_into_a_new_tree() {
+    let manifest = Manifest::parse(SECRET).unwrap();
+    let data = Tree::from(manifest.documents()[0].root().get("data").unwrap());
+    let spec = Tree::map([("encryptedData", data)]);
+    let text = apply(SECRET, vec![remove("data"), insert("", "spec", spec)]);
+    assert!(text.ends_with(
+        "spec:\n  encryptedData:\n    # the user\n    user: YWRtaW4= # base64\n    password: |-\n      aGVs\n      bG8=\n    empty: null\n# tail\n"
+    ), "{text}");
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let text = "a: {b: 1}\nl: [x, c: 1]\n? e\n: 1\n";
+    let manifest = Manifest::parse(text).unwrap();
+    let error = |edits| match manifest.apply(edits) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(error(vec![set("a.x", "y")]), "document 1, a.x: not found");
+    assert_eq!(
+        error(vec![set("a.b.c", "y")]),
+        "document 1, a.b (line 1, column 8): a number where a mapping is wanted"
+    );
+    assert_eq!(error(vec![set("l.2", "y")]), "document 1, l[2]: not found");
+    assert_eq!(
+        error(vec![insert("l", "k", "y")]),
+        "document 1, l (line 2, column 4): a sequence where a mapping is wanted"
+    );
+    assert_eq!(error(vec![insert("a", "b", "y")]), "document 1, a.b (line 1, column 5): already set");
+    assert_eq!(error(vec![set("a", "x"), set("a.b", "y")]), "document 1, a: changed by two edits at once");
+    assert_eq!(error(vec![set("a", "x"), set("a", "y")]), "document 1, a: changed by two edits at once");
+    assert_eq!(
+        error(vec![insert("a", "c", "x"), insert("a", "c", "y")]),
+        "document 1, a.c (line 1, column 4): already set"
+    );
+    assert_eq!(
+        error(vec![set("e", "x")]),
+        "document 1, e (line 3, column 3): an entry written with `?` cannot be edited"
+    );
+    assert_eq!(
+        error(vec![insert("l.1", "d", "x")]),
+        "document 1, l[1] (line 2, column 8): a pair without braces cannot be edited"
+    );
+    assert_eq!(error(vec![remove("")]), "document 1 (line 1, column 1): a whole document cannot be removed");
+    let second = Edit::Set { path: Path::document(1), value: Tree::Null };
+    assert_eq!(error(vec![second]), "document 2: not found");
+    let aliased = Manifest::parse("a: &x 1\nb: *x\n").unwrap();
+    let message = |edit| aliased.apply(vec![edit]).err().map(|error| error.to_string());
+    assert_eq!(
+        message(set("b", "y")).as_deref(),
+        Some("document 1, b (line 2, column 4): an alias or merge key stands here, write the value out first")
+    );
+    assert_eq!(
+        message(set("a", "y")).as_deref(),
+        Some(
+            "document 1, a (line 1, column 7): an anchor that is used elsewhere stands here, write the value out there first"
+        )
     );
 }

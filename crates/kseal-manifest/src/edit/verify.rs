@@ -172,3 +172,51 @@ pub(crate) fn reads_as(tree: &Tree, node: &Node) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::plan;
+    use crate::{Edit, Position};
+
+    #[test]
+    fn a_text_that_is_not_what_was_meant_is_found_out() {
+        let manifest = Manifest::parse("a: [1]\nl:\n- x\n---\nb: 2\n").unwrap();
+        let root = Path::document(0);
+        let edits = [
+            Edit::Insert { path: root.clone(), key: "c".into(), value: Tree::Int(3), at: Position::End },
+            Edit::Append { path: root.key("l"), value: Tree::Int(4) },
+        ];
+        let plans = plan::build(&manifest, &edits).unwrap();
+        let verdict = |text| match verify(&manifest, &plans, text) {
+            Ok(()) => "same".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(verdict("{a: [1], l: [x, 4], c: 3}\n---\nb: 2\n"), "same");
+        let differs = [
+            ("a: [1]\nl: [x, 4]\n---\nb: 2\n", "document 1"),
+            ("a: [1]\nl: [x]\nc: 3\n---\nb: 2\n", "document 1, l"),
+            ("a: [1]\nl: [x, 4, 5]\nc: 3\n---\nb: 2\n", "document 1, l"),
+            ("a: ['1']\nl: [x, 4]\nc: 3\n---\nb: 2\n", "document 1, a[0]"),
+            ("a: [1]\nl: [x, 4]\nc: '3'\n---\nb: 2\n", "document 1, c"),
+            ("a: [1]\nl: [x, 4]\nc: 3\nd: 4\n---\nb: 2\n", "document 1, d"),
+            ("l: [x, 4]\na: [1]\nc: 3\n---\nb: 2\n", "document 1, l"),
+            ("a: [1]\nl: [x, 4]\nc: 3\n---\nb: 3\n", "document 2, b"),
+            ("a: [1]\nl: [x, 4]\nc: 3\n", "document 2"),
+            ("a: [1]\nl: [x, 4]\nc: 3\n---\nb: 2\n---\n", "document 3"),
+        ];
+        for (text, path) in differs {
+            assert_eq!(verdict(text), format!("{path}: the edited text would read differently than meant"));
+        }
+        assert_eq!(verdict("a: ["), "the edited text would not be readable");
+    }
+
+    #[test]
+    fn a_change_that_a_merge_key_hides_is_found_out() {
+        let manifest = Manifest::parse("b: &b {k: 1}\nm:\n  a: 0\n  <<: *b\n").unwrap();
+        let path = Path::document(0).key("m");
+        let at = Position::After("a".into());
+        let edits = [Edit::Insert { path, key: "k".into(), value: Tree::Int(2), at }];
+        assert!(matches!(manifest.apply(edits.into()), Err(EditError::Diverged { .. })));
+    }
+}

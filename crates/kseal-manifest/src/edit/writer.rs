@@ -8,7 +8,7 @@ use crate::node::{Content, Mapping, Node, Sequence};
 use crate::render::Style;
 use crate::render::block::BlockStyle;
 use crate::render::flow::FlowStyle;
-use crate::text::{begins_line, column, line_break, line_start, skip_blanks};
+use crate::text::{begins_line, column, line_break, line_end, line_start, next_line, skip_blanks};
 use zeroize::Zeroizing;
 
 /// Collects the replacements for a text.
@@ -109,6 +109,33 @@ impl<'m> Writer<'m> {
         } else {
             self.block_sequence(node, sequence, plan);
         }
+    }
+
+    /// How to write what comes before the line at this offset: a literal block would take comments
+    /// and blanks that are indented deeper for its own lines.
+    pub(crate) fn style_before(&self, line: usize, own_column: usize) -> BlockStyle {
+        let mut line = line;
+        while !self.is_deep(line, own_column) && self.is_blank(line) {
+            line = next_line(self.text, line);
+        }
+        BlockStyle { literals: !self.is_deep(line, own_column), ..self.block }
+    }
+
+    /// Whether a line has no content but is indented deeper than a column.
+    pub(crate) fn is_deep(&self, line: usize, own_column: usize) -> bool {
+        let indent = skip_blanks(self.text, line) - line;
+        indent > own_column && (self.is_deep_comment(line, own_column) || self.is_blank(line))
+    }
+
+    /// Whether a line is a comment that is indented deeper than a column.
+    pub(crate) fn is_deep_comment(&self, line: usize, own_column: usize) -> bool {
+        let content = skip_blanks(self.text, line);
+        self.text[content..].starts_with('#') && content - line > own_column
+    }
+
+    /// Whether a line is there and has no content.
+    pub(crate) fn is_blank(&self, line: usize) -> bool {
+        line < self.text.len() && skip_blanks(self.text, line) == line_end(self.text, line)
     }
 
     /// The indentation of a line, as it is written.

@@ -5,6 +5,7 @@
 
 mod block_scalar;
 mod comments;
+mod tag;
 
 pub(crate) use comments::lead_start;
 
@@ -15,8 +16,8 @@ use crate::node::{
     Content, Entry, EntrySite, Item, Layout, Mapping, Node, Scalar, ScalarStyle, Sequence, Shared, can_merge,
 };
 use crate::parse::{DEPTH_LIMIT, check_characters, problem};
-use crate::scalar::{self, STANDARD_TAG, Value};
-use crate::text::skip_trivia;
+use crate::scalar::{self, Value};
+use crate::text::{column, skip_trivia};
 use granit_parser::{Event, Parser, ScalarStyle as Style, Span, StrInput, StructureStyle};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,9 +27,6 @@ use zeroize::Zeroizing;
 
 /// How much aliases may add to a document: nodes, and pieces of 32 bytes of text.
 const EXPANSION_LIMIT: usize = 400_000;
-
-const BINARY_TAG: &str = "tag:yaml.org,2002:binary";
-const MERGE_TAG: &str = "tag:yaml.org,2002:merge";
 
 pub(super) fn parse(text: &str) -> Result<Vec<Document>, ParseError> {
     check_characters(text)?;
@@ -57,6 +55,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Document>, ParseError> {
             Event::DocumentStart(explicit, _) => {
                 if explicit {
                     builder.cursor = span.end;
+                } else {
+                    builder.skip_end_markers();
                 }
                 documents.push(builder.document()?);
             }
@@ -107,6 +107,24 @@ impl From<Span> for Offsets {
 /// The content of a collection, and the offset behind its closing bracket.
 type Read = Result<(Content, usize), ParseError>;
 
+/// A collection that is being read.
+struct Frame {
+    location: Location,
+    layout: Layout,
+    flow: bool,
+    /// Flow style without brackets: a single pair in a flow sequence.
+    bare: bool,
+    /// The depth reached so far outside of it.
+    deepest: usize,
+}
+
+/// A key that was read.
+struct Key {
+    text: String,
+    location: Location,
+    site: EntrySite,
+}
+
 /// Tag and anchor of a node: where they begin and end, and what they say.
 #[derive(Default)]
 struct Properties {
@@ -133,50 +151,74 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// Steps over `...` lines before a document, of which there is no event.
+    fn skip_end_markers(&mut self) {
+        loop {
+            let at = skip_trivia(self.text, self.cursor);
+            if !self.text[at..].starts_with("...") || column(self.text, at) != 0 {
+                return;
+            }
+            self.cursor = at + 3;
+        }
+    }
+
     fn document(&mut self) -> Result<Document, ParseError> {
         self.anchors.clear();
         self.aliased.clear();
         (self.weight, self.expansion, self.deepest) = (0, 0, 0);
-        let (event, offsets) = self.next()?;
-        let root = self.node(event, &offsets)?;
+        let root = self.node()?;
         let mut document = Document::new(root);
         document.aliased = self.aliased.drain(..).collect();
         Ok(document)
     }
 
-    fn node(&mut self, event: Event<'t>, offsets: &Offsets) -> Result<Node, ParseError> {
+    /// Reads the next node. This and what it calls for collections is all that recurses, and keeps
+    /// little on the stack.
+    fn node(&mut self) -> Result<Node, ParseError> {
+        let (event, offsets) = self.next()?;
+        self.node_of(event, &offsets)
+    }
+
+    fn node_of(&mut self, event: Event<'t>, offsets: &Offsets) -> Result<Node, ParseError> {
         let before = self.weight;
         self.weight += 1;
-        let node = match event {
-            Event::Alias(id) => return self.alias(id, offsets),
+        let (style, anchor, sequence) = match event {
+            Event::MappingStart(style, anchor, _) => (style, anchor, false),
+            Event::SequenceStart(style, anchor, _) => (style, anchor, true),
+            leaf => return self.leaf(leaf, offsets, before),
+        };
+        let frame = self.begin(offsets, anchor, style == StructureStyle::Flow)?;
+        let content = if sequence { self.sequence(frame.flow) } else { self.mapping(frame.flow) };
+        Ok(self.end(&frame, content?, before))
+    }
+
+    fn leaf(&mut self, event: Event<'t>, offsets: &Offsets, before: usize) -> Result<Node, ParseError> {
+        match event {
+            Event::Alias(id) => self.alias(id, offsets),
             Event::Scalar(text, style, anchor, tag) => {
-                let tag = tag.map(|tag| tag_name(&tag));
+                let tag = tag.map(|tag| tag.to_string());
                 let properties = self.properties(offsets, anchor, tag)?;
-                self.scalar(text, style, offsets, properties)?
-            }
-            Event::MappingStart(style, anchor, _) => {
-                let properties = self.properties(offsets, anchor, None)?;
-                self.collection(offsets, properties, style, Self::mapping)?
-            }
-            Event::SequenceStart(style, anchor, _) => {
-                let properties = self.properties(offsets, anchor, None)?;
-                self.collection(offsets, properties, style, Self::sequence)?
+                let node = self.scalar(text, style, offsets, properties)?;
+                Ok(self.anchored(node, before))
             }
             _ => {
                 let location = self.locator.locate(self.cursor);
-                return Err(ParseError::Syntax { location, problem: "expected a value" });
+                Err(ParseError::Syntax { location, problem: "expected a value" })
             }
-        };
-        if node.layout.anchor == 0 {
-            return Ok(node);
         }
-        let height = std::mem::take(&mut self.deepest).saturating_sub(self.depth);
-        self.deepest = self.depth + height;
+    }
+
+    /// Keeps an anchored node for the aliases that may follow.
+    fn anchored(&mut self, node: Node, before: usize) -> Node {
+        if node.layout.anchor == 0 {
+            return node;
+        }
         let Node { location, layout, .. } = node;
         let node = Arc::new(node);
         let weight = self.weight - before;
+        let height = self.deepest.saturating_sub(self.depth);
         self.anchors.insert(layout.anchor, Anchored { node: Arc::clone(&node), weight, height });
-        Ok(Node { location, layout, content: Content::Shared(Shared { node, alias: false }) })
+        Node { location, layout, content: Content::Shared(Shared { node, alias: false }) }
     }
 
     /// Reads the anchor event that follows the event of an anchored node.
@@ -242,7 +284,7 @@ impl<'t> Builder<'t> {
         self.cursor = end;
         self.weight += text.len() / 32;
         let value = match properties.tag {
-            Some(tag) => tag_value(&tag, &text, location)?,
+            Some(tag) => tag::value(&tag, &text, location)?,
             None if matches!(style, ScalarStyle::Plain | ScalarStyle::Absent) => scalar::plain(&text),
             None => Value::Str,
         };
@@ -251,19 +293,14 @@ impl<'t> Builder<'t> {
         Ok(Node { location, layout, content: Content::Scalar(Scalar { text, style, value }) })
     }
 
-    fn collection(
-        &mut self,
-        offsets: &Offsets,
-        properties: Properties,
-        style: StructureStyle,
-        read: fn(&mut Self, flow: bool) -> Read,
-    ) -> Result<Node, ParseError> {
+    /// Goes into a collection.
+    fn begin(&mut self, offsets: &Offsets, anchor: usize, flow: bool) -> Result<Frame, ParseError> {
+        let properties = self.properties(offsets, anchor, None)?;
         self.depth += 1;
-        self.deepest = self.deepest.max(self.depth);
+        let deepest = std::mem::replace(&mut self.deepest, self.depth);
         let head = self.cursor;
-        let after = properties.range.as_ref().map_or(head, |range| range.end);
-        self.cursor = after;
-        let flow = style == StructureStyle::Flow;
+        let properties_end = properties.range.as_ref().map_or(head, |range| range.end);
+        self.cursor = properties_end;
         let bare = flow && offsets.start == offsets.end;
         let body = if flow { offsets.start } else { skip_trivia(self.text, self.cursor) };
         if flow && !bare {
@@ -274,54 +311,70 @@ impl<'t> Builder<'t> {
             return Err(ParseError::Depth { location, limit: DEPTH_LIMIT });
         }
         let start = properties.range.map_or(body, |range| range.start.min(body));
-        let (content, end) = read(self, flow)?;
-        if flow && !bare {
+        let layout = Layout { head, start, body, properties_end, end: body, anchor };
+        Ok(Frame { location, layout, flow, bare, deepest })
+    }
+
+    /// Comes out of a collection.
+    fn end(&mut self, frame: &Frame, (content, end): (Content, usize), before: usize) -> Node {
+        if frame.flow && !frame.bare {
             self.cursor = end;
         }
         self.depth -= 1;
-        let (end, anchor) = (self.cursor, properties.anchor);
-        let layout = Layout { head, start, body, properties_end: after, end, anchor };
-        Ok(Node { location, layout, content })
+        let layout = Layout { end: self.cursor, ..frame.layout };
+        let node = self.anchored(Node { location: frame.location, layout, content }, before);
+        self.deepest = self.deepest.max(frame.deepest);
+        node
     }
 
     fn mapping(&mut self, flow: bool) -> Read {
         let mut entries = Vec::new();
         loop {
-            let before = self.cursor;
+            let floor = self.cursor;
             let (event, offsets) = self.next()?;
             if matches!(event, Event::MappingEnd) {
                 return Ok((Content::Mapping(Mapping::new(entries, flow)?), offsets.end));
             }
-            let mut at = self.part_start(flow);
-            let start = at;
-            let explicit = self.indicator(at, b'?');
-            if explicit {
-                self.cursor = at + 1;
-                at = skip_trivia(self.text, self.cursor);
-            }
-            let key_location = self.locator.locate(at);
-            let merge = is_merge(&event);
-            let key = self.node(event, &offsets)?;
-            let Some(scalar) = key.scalar() else {
-                return Err(ParseError::Key { location: key_location });
-            };
-            let quoted = scalar.style == ScalarStyle::Double;
-            let Some(text) = scalar::key(scalar.value, &scalar.text) else {
-                return Err(ParseError::Key { location: key_location });
-            };
-            let key_end = self.cursor;
-            let colon = skip_trivia(self.text, self.cursor);
-            let after_colon = self.text[colon..].starts_with(':').then_some(colon + 1);
-            self.cursor = after_colon.unwrap_or(key_end);
-            let (event, offsets) = self.next()?;
-            let value = self.node(event, &offsets)?;
-            if merge && !can_merge(&value) {
-                return Err(ParseError::Merge { location: value.location });
-            }
-            let site = EntrySite { start, after_colon, key_end, explicit, quoted, merge };
-            let comments = comments::of_entry(self.text, flow, before, &site, &value);
-            entries.push(Entry { key: text, key_location, value, comments, site });
+            let key = self.key(event, &offsets, flow)?;
+            let value = self.node()?;
+            entries.push(self.entry(flow, floor, key, value)?);
         }
+    }
+
+    /// Reads a key and the colon behind it.
+    fn key(&mut self, event: Event<'t>, offsets: &Offsets, flow: bool) -> Result<Key, ParseError> {
+        let mut at = self.part_start(flow);
+        let start = at;
+        let explicit = self.indicator(at, b'?');
+        if explicit {
+            self.cursor = at + 1;
+            at = skip_trivia(self.text, self.cursor);
+        }
+        let location = self.locator.locate(at);
+        let merge = tag::is_merge(&event);
+        if matches!(event, Event::MappingStart(..) | Event::SequenceStart(..)) {
+            return Err(ParseError::Key { location });
+        }
+        let before = self.weight;
+        let node = self.leaf(event, offsets, before)?;
+        let text = node.scalar().and_then(|scalar| scalar::key(scalar.value, &scalar.text));
+        let Some(text) = text else { return Err(ParseError::Key { location }) };
+        let quoted = node.scalar().is_some_and(|scalar| scalar.style == ScalarStyle::Double);
+        let key_end = self.cursor;
+        let colon = skip_trivia(self.text, self.cursor);
+        let after_colon = self.text[colon..].starts_with(':').then_some(colon + 1);
+        self.cursor = after_colon.unwrap_or(key_end);
+        let site = EntrySite { start, after_colon, key_end, explicit, quoted, merge };
+        Ok(Key { text, location, site })
+    }
+
+    fn entry(&self, flow: bool, floor: usize, key: Key, value: Node) -> Result<Entry, ParseError> {
+        let Key { text, location, site } = key;
+        if site.merge && !can_merge(&value) {
+            return Err(ParseError::Merge { location: value.location });
+        }
+        let comments = comments::of_entry(self.text, flow, floor, &site, &value);
+        Ok(Entry { key: text, key_location: location, value, comments, site })
     }
 
     fn sequence(&mut self, flow: bool) -> Read {
@@ -335,7 +388,7 @@ impl<'t> Builder<'t> {
             if !flow {
                 self.cursor = start + 1;
             }
-            items.push(Item { start, node: self.node(event, &offsets)? });
+            items.push(Item { start, node: self.node_of(event, &offsets)? });
         }
     }
 
@@ -353,33 +406,5 @@ impl<'t> Builder<'t> {
     fn indicator(&self, at: usize, indicator: u8) -> bool {
         let bytes = self.text.as_bytes();
         bytes.get(at) == Some(&indicator) && bytes.get(at + 1).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
-    }
-}
-
-/// Whether an event is a merge key: `<<` without quotes, and without a tag that says otherwise.
-fn is_merge(event: &Event<'_>) -> bool {
-    let Event::Scalar(text, Style::Plain, _, tag) = event else { return false };
-    text == "<<" && tag.as_ref().is_none_or(|tag| tag_name(tag) == MERGE_TAG)
-}
-
-fn tag_name(tag: &granit_parser::Tag) -> String {
-    tag.to_string()
-}
-
-fn tag_value(tag: &str, text: &str, location: Location) -> Result<Value, ParseError> {
-    // The non-specific tag says: a string, whatever it looks like.
-    if tag == "!" {
-        return Ok(Value::Str);
-    }
-    let error = |problem| {
-        let tag = tag.replace(STANDARD_TAG, "!!");
-        Err(ParseError::Tag { location, tag, problem })
-    };
-    if tag == BINARY_TAG {
-        return error("is not supported, Kubernetes would decode the value twice");
-    }
-    match scalar::tagged(tag, text) {
-        Some(value) => Ok(value),
-        None => error("does not fit the value"),
     }
 }

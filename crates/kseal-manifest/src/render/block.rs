@@ -13,12 +13,14 @@ pub(crate) struct BlockStyle {
     pub(crate) indented_sequences: bool,
     /// What ends a line.
     pub(crate) line_break: &'static str,
+    /// Whether text of several lines may be a literal block.
+    pub(crate) literals: bool,
 }
 
 impl Default for BlockStyle {
     /// As `kubectl` writes.
     fn default() -> Self {
-        Self { unit: 2, indented_sequences: false, line_break: "\n" }
+        Self { unit: 2, indented_sequences: false, line_break: "\n", literals: true }
     }
 }
 
@@ -92,7 +94,7 @@ pub(crate) fn value(out: &mut Buffer, tree: &Tree, column: usize, comments: &Com
             let deeper = if style.indented_sequences { style.unit } else { 0 };
             seq(out, items, column + deeper, false, style);
         }
-        Tree::Str(text) if string::is_literal(text) => {
+        Tree::Str(text) if style.literals && string::is_literal(text) => {
             out.push(' ');
             out.push_str(literal_header(text));
             trail(out, comments);

@@ -7,7 +7,7 @@ use crate::tree::Tree;
 /// The presentation to keep, if the value allows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quotes {
-    /// None where it is safe, else double.
+    /// None where it is safe, else single around JSON, else double.
     Free,
     Single,
     Double,
@@ -34,6 +34,12 @@ pub(crate) fn key(out: &mut Buffer, key: &str, quoted: bool, flow: bool) {
 fn string(out: &mut Buffer, text: &str, quotes: Quotes, flow: bool) {
     match quotes {
         Quotes::Free if is_plain(text, flow) => out.push_str(text),
+        // JSON within YAML is readable in single quotes only.
+        Quotes::Free if is_single_line(text) && text.contains('"') && !text.contains('\'') => {
+            out.push('\'');
+            out.push_str(text);
+            out.push('\'');
+        }
         Quotes::Single if is_single_line(text) => {
             out.push('\'');
             out.push_str(&zeroize::Zeroizing::new(text.replace('\'', "''")));
@@ -129,5 +135,83 @@ fn float(value: f64, json: bool) -> String {
         _ if value.is_nan() => ".nan".to_owned(),
         _ if value > 0.0 => ".inf".to_owned(),
         _ => "-.inf".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_every_reader_takes_for_that_string_is_plain() {
+        let plain = [
+            "a",
+            "Opaque",
+            "YWRtaW4=",
+            "+abc/",
+            "db.example.com:5432",
+            "v1",
+            "a b",
+            "kseal.dev/x",
+            "Müller",
+            ".dockerconfigjson",
+        ];
+        for text in plain {
+            assert!(is_plain(text, false), "{text}");
+        }
+        let quoted = [
+            "",
+            " a",
+            "a ",
+            "a  b",
+            "y",
+            "No",
+            "on",
+            "null",
+            "~",
+            "1",
+            "1.5",
+            "0x1F",
+            "1e3",
+            "1_000",
+            "1:30",
+            "1:30:00.5",
+            "2001-01-01",
+            "2001-01-01T00:00:00Z",
+            ".5",
+            ".inf",
+            "...",
+            "---",
+            "-",
+            "- a",
+            "-a",
+            "a: b",
+            "a:",
+            "a #b",
+            "#a",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "@a",
+            "`a",
+            "%a",
+            "{a",
+            "[a",
+            "'a",
+            "\"a",
+            "?",
+            "? a",
+            "=",
+            "<<",
+            "a\tb",
+            "a\nb",
+            "a\u{feff}b",
+        ];
+        for text in quoted {
+            assert!(!is_plain(text, false), "{text}");
+        }
+        assert!(!is_plain("a:b", true) && !is_plain("a,b", true) && is_plain("a b", true));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn lead_start(text: &str, start: usize, floor: usize) -> usize {
     let own_column = column(text, start);
     let mut found = start;
     let mut line = line_start(text, start);
-    while line > floor && line > 0 {
+    while line > floor && text[..line].ends_with('\n') {
         let above = line_start(text, line - 1);
         let content = skip_blanks(text, above);
         let is_comment = text[content..].starts_with('#');

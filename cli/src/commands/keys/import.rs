@@ -1,0 +1,68 @@
+//! `kseal keys import`: private keys of any form become manifests.
+
+use std::path::Path;
+
+use kseal_core::KeySecret;
+use kseal_crypto::sealed_secrets::Certificate;
+
+use crate::{
+    args::ImportArgs,
+    bundles,
+    commands::DONE,
+    error::{Error, Result},
+    files,
+    key_files::{self, Labelled},
+    key_manifest,
+    output::Output,
+    words::count,
+};
+
+pub(crate) fn run(args: &ImportArgs, output: &Output) -> Result<u8> {
+    super::refuse_stdout(&args.output)?;
+    let mut keys = key_files::read_all(&args.files, output)?;
+    if let Some(path) = &args.cert {
+        give_certificate(&mut keys, path)?;
+    }
+    keep_first(&mut keys);
+    let bundle = bundles::of_private(&args.name, &keys)?;
+    let manifests = key_manifest::all(&keys, args.namespace.as_deref())?;
+    files::create_secret(&args.output, manifests.as_bytes())?;
+    let number = count(keys.len(), "private key");
+    output.note(format!("wrote {number} to {}: keep it out of git, and keep a copy", args.output.display()));
+    output.data(key_manifest::bundle(&bundle).as_bytes())?;
+    Ok(DONE)
+}
+
+/// Gives a certificate to the key that it belongs to.
+fn give_certificate(keys: &mut [Labelled], path: &Path) -> Result<()> {
+    let input = files::read(path)?;
+    let certificate = Certificate::from_pem(&input.text)
+        .map_err(|error| Error::input(format!("{}: not a usable certificate", input.name())).because(&error))?;
+    let fingerprint = certificate.public.fingerprint().clone();
+    let owner = keys.iter_mut().find_map(|labelled| match &mut labelled.key {
+        KeySecret::Rsa { key, certificate } if *key.public().fingerprint() == fingerprint => Some(certificate),
+        _ => None,
+    });
+    match owner {
+        Some(place) => *place = Some(certificate),
+        None => {
+            return Err(Error::input(format!("{}: the certificate belongs to none of these keys", input.name()))
+                .hint(format!("it is of the RSA key {fingerprint}")));
+        }
+    }
+    Ok(())
+}
+
+/// A key that is given twice is written once.
+fn keep_first(keys: &mut Vec<Labelled>) {
+    let mut seen = Vec::new();
+    keys.retain(|labelled| {
+        let fingerprint = match &labelled.key {
+            KeySecret::Native { key, .. } => key.fingerprint().to_string(),
+            KeySecret::Rsa { key, .. } => key.public().fingerprint().to_string(),
+        };
+        let is_new = !seen.contains(&fingerprint);
+        seen.push(fingerprint);
+        is_new
+    });
+}

@@ -1,0 +1,87 @@
+//! Which task is wanted, and how other programs are run.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::tidy;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  tidy              check crate edges, each package alone, file sizes, links, and words
+  generate          write again what is generated
+  generate --check  fail if what is generated would change
+  demo              seal, look at, change and open an example
+  bench cli         measure the command line";
+
+/// Runs one task.
+pub(crate) fn task(arguments: &[String]) -> Result<()> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["tidy"] => tidy::run(),
+        ["generate"] => bin("vectors", &[]),
+        ["generate", "--check"] => bin("vectors", &["--check"]),
+        ["demo"] => release_bin("demo", &[]),
+        ["bench", what] => release_bin("bench", &[what]),
+        _ => bail!("no such task\n\n{HELP}"),
+    }
+}
+
+/// Prints an error and what led to it.
+#[expect(clippy::print_stderr, reason = "the one place where a task fails")]
+pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Prints what a task does.
+#[expect(clippy::print_stderr, reason = "the one place where a task talks")]
+pub(crate) fn say(message: impl AsRef<str>) {
+    eprintln!("{}", message.as_ref());
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A path below the root.
+pub(crate) fn below_root(path: &str) -> PathBuf {
+    root().join(path)
+}
+
+/// Runs a program of the package `kseal-tests`, which alone may use everything.
+fn bin(name: &str, arguments: &[&str]) -> Result<()> {
+    run(cargo().args(["run", "--quiet", "--package", "kseal-tests", "--bin", name, "--"]).args(arguments))
+}
+
+/// The same for programs that measure or show the command line as it is shipped.
+fn release_bin(name: &str, arguments: &[&str]) -> Result<()> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "kseal"]))?;
+    run(cargo().args(["run", "--quiet", "--release", "--package", "kseal-tests", "--bin", name, "--"]).args(arguments))
+}
+
+/// Cargo, in the root of the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root());
+    cargo
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(())
+}
+
+/// What a program prints.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
+}
