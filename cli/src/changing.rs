@@ -108,6 +108,7 @@ pub(crate) fn edits(found: &Found<'_>, changes: &Changes, whom: Option<&mut Whom
     let mut new = New::default();
     let mut edits = Vec::new();
     if let (false, Some(whom)) = (set.is_empty(), whom) {
+        meaning::check_whole(&what, sealed)?;
         let place = sealed.place().map_err(|error| {
             Error::input(format!("{what}: {error}")).hint("write it into its metadata, or give the namespace with -n")
         })?;

@@ -2,6 +2,7 @@
 
 use kseal_api::{SealedSecretSpec, UpstreamSpec, names};
 use kseal_core::{ObjectRef, SealedObject};
+use kseal_crypto::Subject;
 use kseal_manifest::{Node, Object};
 use serde::de::DeserializeOwned;
 
@@ -52,6 +53,17 @@ pub(crate) fn of(object: &Object<'_>) -> Result<Meaning> {
 /// Whether it is a Secret of Kubernetes, sealed in place or not.
 pub(crate) fn is_secret(object: &Object<'_>) -> bool {
     matches!((object.api_version, object.kind), ("v1" | "", "Secret"))
+}
+
+/// Refuses to seal more values into an object that is broken as a whole: nobody could say where they would open, and
+/// their plaintext would be lost.
+pub(crate) fn check_whole(what: &str, sealed: &SealedObject) -> Result<()> {
+    match sealed.failures().into_iter().find(|failure| failure.subject == Subject::Object) {
+        None => Ok(()),
+        Some(failure) => Err(Error::input(format!("{what} cannot take values"))
+            .because(&failure)
+            .hint("take its metadata back from the history, or decrypt what can be opened and seal it anew")),
+    }
 }
 
 /// `Secret prod/db`.

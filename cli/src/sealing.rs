@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::{
     args::SealFormat,
     error::{Error, Result},
+    item_key,
     meaning::{self, Meaning},
     output::Output,
     placing::{Placed, Placing},
@@ -89,6 +90,9 @@ impl Sealing<'_> {
     /// Seals one plaintext Secret.
     fn object(&self, object: &Object<'_>, rng: &mut Rng) -> Result<Vec<Edit>> {
         let items = secret::items(object)?;
+        for item in secret::written(object)? {
+            item_key::check(item.key).map_err(|error| error.at(item.location))?;
+        }
         if items.is_empty() && !self.allow_empty {
             return Err(Error::input(format!(
                 "{} at {} has no values",

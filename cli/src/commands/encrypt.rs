@@ -12,7 +12,7 @@ use crate::{
     args::{EncryptArgs, SealFormat},
     error::{Error, Result},
     files::{self, Input, Privacy},
-    key_files,
+    item_key, key_files,
     output::Output,
     placing::Placing,
     recipients::{Resolved, Resolver},
@@ -108,6 +108,7 @@ impl Encrypt<'_> {
 
     /// Seals the input itself as one value.
     fn raw(&mut self, files: &[PathBuf], target: Option<&Path>, item: &str) -> Result<()> {
+        item_key::check(item)?;
         let path = match files {
             [] => None,
             [path] => (path != Path::new("-")).then_some(path.as_path()),

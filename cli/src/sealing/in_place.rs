@@ -9,7 +9,7 @@ use super::{Sealing, Texts, metadata, retype::set_metadata};
 use crate::{
     args::SealFormat,
     error::{Error, Result},
-    meaning,
+    item_key, meaning,
     placing::Placed,
     secret::{self, Field, Item},
     settings::Rng,
@@ -40,6 +40,7 @@ impl Sealing<'_> {
         let plain = written.iter().filter(|item| !SealedValue::is_claimed_by(item.text.unwrap_or_default()));
         let mut items = Vec::new();
         for item in plain {
+            item_key::check(item.key).map_err(|error| error.at(item.location))?;
             items.push(Item {
                 key: item.key.to_owned(),
                 field: item.field,
@@ -51,6 +52,7 @@ impl Sealing<'_> {
             return Ok(Vec::new());
         }
         let what = meaning::describe(object);
+        meaning::check_whole(&what, sealed)?;
         if self.format != SealFormat::Secret {
             return Err(Error::input(format!("{what} is sealed in place but for {}", items[0].key))
                 .hint("seal the rest with --format secret; `kseal convert` changes the format"));
