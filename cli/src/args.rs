@@ -1,6 +1,9 @@
 //! What can be typed, and nothing else: clap's types.
 
+mod change;
 mod common;
+mod create;
+mod exec_env;
 mod git;
 mod help;
 mod keys;
@@ -11,8 +14,11 @@ mod shell;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use change::{EditArgs, SetArgs, UnsetArgs, ValueArgs};
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
+pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, GenericArgs, TlsArgs};
+pub(crate) use exec_env::ExecEnvArgs;
 pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
 pub(crate) use help::{PLUGIN, command};
 pub(crate) use keys::{ExportArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
@@ -54,6 +60,11 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     Encrypt(EncryptArgs),
     Decrypt(DecryptArgs),
+    Create(CreateArgs),
+    ExecEnv(ExecEnvArgs),
+    Edit(EditArgs),
+    Set(SetArgs),
+    Unset(UnsetArgs),
     Get(GetArgs),
     Inspect(InspectArgs),
     Verify(VerifyArgs),

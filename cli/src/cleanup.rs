@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, Once, PoisonError},
+    sync::{
+        Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -15,6 +18,7 @@ use signal_hook::{
 
 static DOOMED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static WATCH: Once = Once::new();
+static CHILD_HAS_TERMINAL: AtomicBool = AtomicBool::new(false);
 
 /// A file or folder that goes when this does.
 pub(crate) struct Doomed(PathBuf);
@@ -35,6 +39,25 @@ impl Drop for Doomed {
     }
 }
 
+/// While this lives, what is typed to interrupt (SIGINT, SIGQUIT) is for the program that has the terminal. Other
+/// signals still end this one.
+pub(crate) struct Interrupts(());
+
+impl Interrupts {
+    /// Leaves them to a program that is about to start.
+    pub(crate) fn leave_to_child() -> Self {
+        WATCH.call_once(watch);
+        CHILD_HAS_TERMINAL.store(true, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        CHILD_HAS_TERMINAL.store(false, Ordering::SeqCst);
+    }
+}
+
 fn doomed() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     DOOMED.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -44,14 +67,35 @@ fn watch() {
     let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) else { return };
     thread::spawn(move || {
         for signal in signals.forever() {
+            if matches!(signal, SIGINT | SIGQUIT) && CHILD_HAS_TERMINAL.load(Ordering::SeqCst) {
+                continue;
+            }
             doomed().iter().for_each(|path| remove(path));
             let _ = emulate_default_handler(signal);
         }
     });
 }
 
-#[expect(clippy::disallowed_methods, reason = "the counterpart of the file module, where signals may enter")]
 fn remove(path: &Path) {
     // What is gone already was removed by its owner.
     let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_goes_with_all_that_is_in_it_also_on_a_panic() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("secret");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("left-by-the-editor.swp"), "hunter2").unwrap();
+        let panicked = std::panic::catch_unwind(|| {
+            let _doomed = Doomed::new(&folder);
+            panic!("while it is there");
+        });
+        assert!(panicked.is_err() && !folder.exists());
+        assert!(!doomed().contains(&folder));
+    }
 }

@@ -3,14 +3,19 @@
 mod check;
 mod completion;
 mod convert;
+mod create;
 mod decrypt;
+mod edit;
 mod encrypt;
+mod exec_env;
 mod get;
 mod git;
 mod inspect;
 mod keys;
 mod man;
 mod reencrypt;
+mod set;
+mod unset;
 mod verify;
 
 use crate::{args::Command, error::Result, output::Output, settings::Environment};
@@ -25,6 +30,11 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
     match command {
         Command::Encrypt(args) => encrypt::run(args, environment, output),
         Command::Decrypt(args) => decrypt::run(args, environment, output),
+        Command::Create(args) => create::run(args, environment, output),
+        Command::ExecEnv(args) => exec_env::run(args, environment, output),
+        Command::Edit(args) => edit::run(args, environment, output),
+        Command::Set(args) => set::run(args, environment, output),
+        Command::Unset(args) => unset::run(args, output),
         Command::Get(args) => get::run(args, environment, output),
         Command::Inspect(args) => inspect::run(args, environment, output),
         Command::Verify(args) => verify::run(args, environment, output),

@@ -5,7 +5,7 @@ pub(crate) mod walk;
 
 use std::{
     fs, io,
-    io::{Read as _, Write as _},
+    io::{IsTerminal as _, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -72,6 +72,54 @@ pub(crate) fn read_octets(path: Option<&Path>) -> Result<Vec<u8>> {
     let mut octets = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     file.take(MAX_BYTES).read_to_end(&mut octets).map_err(|error| failed(&error))?;
     Ok(octets)
+}
+
+/// Whether the standard input is a person.
+pub(crate) fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// The files directly in a folder, by name; `None` if it is no folder. Links, folders and devices are left out, as
+/// `kubectl` does.
+pub(crate) fn files_of(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let failed = |error: io::Error| Error::file(format!("cannot read {}", folder.display())).because(&error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(Some(files))
+}
+
+/// Whether a file would be lost if something else were written there.
+pub(crate) fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// When a file was last written.
+pub(crate) fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+/// Whether what is written there stays in memory.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_in_memory(folder: &Path) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    const RAMFS: u64 = 0x8584_58f6;
+    // The type of the number differs from one architecture to the next.
+    rustix::fs::statfs(folder).is_ok_and(|it| matches!(u64::try_from(it.f_type), Ok(TMPFS | RAMFS)))
+}
+
+/// Whether what is written there stays in memory: unknown.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_in_memory(_: &Path) -> bool {
+    false
 }
 
 /// Reads a text that may be missing.

@@ -5,20 +5,25 @@
 
 pub mod args;
 mod bundles;
+mod changing;
+mod choosing;
 mod cleanup;
 mod commands;
 mod config;
+mod editor;
 mod error;
 mod fetch;
 mod files;
 mod git;
 mod guard;
+mod item_key;
 mod key_files;
 mod key_manifest;
 mod meaning;
 mod opening;
 mod output;
 mod placing;
+mod prompt;
 mod recipients;
 mod reencrypting;
 mod sealing;

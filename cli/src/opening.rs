@@ -110,7 +110,7 @@ fn in_place(object: &Object<'_>, values: &BTreeMap<String, Plaintext>) -> Result
 }
 
 /// Adds entries to a mapping of the object, which may be missing.
-fn insert_all(object: &Object<'_>, field: &str, entries: Vec<TreeEntry>) -> Vec<Edit> {
+pub(crate) fn insert_all(object: &Object<'_>, field: &str, entries: Vec<TreeEntry>) -> Vec<Edit> {
     let path = object.path.clone();
     if entries.is_empty() {
         return Vec::new();

@@ -27,6 +27,7 @@ use crate::{
     settings::{Environment, Rng},
 };
 
+pub(crate) use metadata::without_copies;
 pub(crate) use previous::Previous;
 
 /// How to seal.

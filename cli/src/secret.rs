@@ -34,7 +34,6 @@ pub(crate) struct Item {
     pub field: Field,
     pub value: Plaintext,
     pub comments: Comments,
-    pub location: Location,
 }
 
 /// One item as it is written, before any decoding.
@@ -104,8 +103,8 @@ impl Written<'_> {
 pub(crate) fn items(object: &Object<'_>) -> Result<Vec<Item>> {
     let items = written(object)?.into_iter().map(|item| {
         let value = item.decode()?;
-        let Written { key, field, comments, location, .. } = item;
-        Ok(Item { key: key.to_owned(), field, value, comments: comments.clone(), location })
+        let Written { key, field, comments, .. } = item;
+        Ok(Item { key: key.to_owned(), field, value, comments: comments.clone() })
     });
     items.collect()
 }

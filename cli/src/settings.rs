@@ -16,6 +16,9 @@ use crate::{
 /// The random generator of everything that is sealed.
 pub(crate) type Rng = UnwrapErr<getrandom::SysRng>;
 
+/// Names files of private keys, as in PATH.
+pub(crate) const KEY_FILE: &str = "KSEAL_KEY_FILE";
+
 /// What the process was started with.
 pub(crate) struct Environment {
     /// It runs as `kubectl kseal`.
@@ -42,7 +45,7 @@ impl Environment {
         Self {
             is_plugin: Path::new(&program).file_stem().is_some_and(|name| name == args::PLUGIN),
             no_color: set("NO_COLOR").is_some(),
-            key_files: set("KSEAL_KEY_FILE").map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
+            key_files: set(KEY_FILE).map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
             config: set("KSEAL_CONFIG").map(PathBuf::from),
             editor: ["VISUAL", "EDITOR"].into_iter().find_map(|name| set(name)?.into_string().ok()),
             runtime_dir: set("XDG_RUNTIME_DIR").map(PathBuf::from),

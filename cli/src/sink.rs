@@ -51,11 +51,12 @@ pub(crate) fn refuse_input_as_output(input: &Input, target: Option<&Path>) -> Re
     }
 }
 
-/// Writes each text to its file, or all that have none to the standard output, as documents of one text. Nothing is
-/// written before everything is known.
+/// Writes each text to its file, or all that have none (or `-`) to the standard output, as documents of one text.
+/// Nothing is written before everything is known.
 pub(crate) fn write(texts: Vec<(Option<PathBuf>, Zeroizing<String>)>, privacy: Privacy, output: &Output) -> Result<()> {
     let mut joined: Vec<(Option<PathBuf>, Zeroizing<String>)> = Vec::new();
     for (path, text) in texts {
+        let path = path.filter(|path| path != Path::new("-"));
         match joined.iter_mut().find(|(other, _)| *other == path) {
             Some((_, before)) => append(before, &text),
             None => joined.push((path, text)),
@@ -84,7 +85,8 @@ fn append(before: &mut Zeroizing<String>, text: &str) {
 
 /// Refuses to print secrets to a terminal unasked.
 pub(crate) fn guard_terminal(target: Option<&Path>, show: bool, output: &Output) -> Result<()> {
-    if target.is_none() && !show && output.is_terminal() {
+    let to_stdout = target.is_none_or(|target| target == Path::new("-"));
+    if to_stdout && !show && output.is_terminal() {
         return Err(Error::refused("secrets would be printed to the terminal")
             .hint("pipe them, write them to a file with -o, or ask for it with --show"));
     }

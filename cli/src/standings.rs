@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kseal_core::{Bundle, SealedObject, Standing, standing};
+use kseal_core::{Bundle, SealedObject, Standing, Taint, standing};
 use kseal_crypto::Fingerprint;
 
 /// Names of the clusters that a key belongs to.
@@ -17,6 +17,14 @@ pub(crate) const fn word(standing: Standing) -> &'static str {
         Standing::Outdated => "outdated",
         Standing::Compromised => "compromised",
         Standing::Unknown => "unknown",
+    }
+}
+
+/// Why a data key is tainted.
+pub(crate) fn why(taint: &Taint) -> String {
+    match taint.standing {
+        Standing::Compromised => format!("{} is compromised", taint.recipient.short()),
+        _ => format!("{} is in no configured bundle", taint.recipient.short()),
     }
 }
 

@@ -1,11 +1,14 @@
 //! What was done with an object, or is to be done, for people and for programs.
 
-use kseal_core::{Standing, Taint};
+use kseal_core::Taint;
 use kseal_crypto::Fingerprint;
 use serde_json::{Value, json};
 
 use super::plan::{Step, Steps};
-use crate::words::{are, count};
+use crate::{
+    standings,
+    words::{are, count},
+};
 
 /// What became of one object.
 pub(crate) struct ObjectReport {
@@ -71,7 +74,7 @@ impl DataKeyReport {
     fn json(&self) -> Value {
         let taints = self.taints.iter();
         let taints: Vec<Value> = taints
-            .map(|it| json!({"recipient": it.recipient.to_string(), "standing": standing(it.standing)}))
+            .map(|it| json!({"recipient": it.recipient.to_string(), "standing": standings::word(it.standing)}))
             .collect();
         let names = |keys: &[Fingerprint]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
         json!({
@@ -101,7 +104,7 @@ impl ObjectReport {
         let tainted = keys.iter().filter(|key| !key.taints.is_empty() && !key.items.is_empty());
         tainted
             .map(|key| {
-                let why: Vec<String> = key.taints.iter().map(reason).collect();
+                let why: Vec<String> = key.taints.iter().map(standings::why).collect();
                 (key.items.iter().map(String::as_str).collect(), why.join(", "))
             })
             .collect()
@@ -117,7 +120,7 @@ impl ObjectReport {
                 let items: usize = with("reseal").map(|key| key.items.len()).sum();
                 if items > 0 {
                     let taints = with("reseal").flat_map(|key| &key.taints);
-                    let mut reasons: Vec<String> = taints.map(reason).collect();
+                    let mut reasons: Vec<String> = taints.map(standings::why).collect();
                     reasons.dedup();
                     let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
                     parts.push(sealed_anew(items, done) + &why);
@@ -168,20 +171,4 @@ fn rewrapped(key: &DataKeyReport, done: bool) -> String {
 fn sealed_anew(items: usize, done: bool) -> String {
     let verb = if done { "sealed" } else { "seal" };
     format!("{verb} {} anew", count(items, "value"))
-}
-
-fn reason(taint: &Taint) -> String {
-    match taint.standing {
-        Standing::Compromised => format!("{} is compromised", taint.recipient.short()),
-        _ => format!("{} is in no configured bundle", taint.recipient.short()),
-    }
-}
-
-const fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Current => "current",
-        Standing::Outdated => "outdated",
-        Standing::Compromised => "compromised",
-        Standing::Unknown => "unknown",
-    }
 }

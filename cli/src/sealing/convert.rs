@@ -126,7 +126,7 @@ impl Sealing<'_> {
         edits.extend(remove_annotations(object, is_scope_annotation, false));
         let fields = [
             ("scope", Tree::str(placed.scope.to_string())),
-            ("sealedFor", native::sealed_for(placed)),
+            ("sealedFor", native::sealed_for(ObjectRef::bound_by(&placed.object, placed.scope))),
             ("dataKeys", native::data_keys(data_keys)),
         ];
         let spec = object.path.clone().key("spec");
@@ -233,7 +233,7 @@ fn items(object: &Object<'_>, sealed: &SealedObject, mut values: BTreeMap<String
             .filter_map(|it| {
                 let value = values.remove(it.key)?;
                 let (key, comments) = (it.key.to_owned(), it.comments.clone());
-                Some(Item { key, field: it.field, value, comments, location: it.location })
+                Some(Item { key, field: it.field, value, comments })
             })
             .collect());
     }
@@ -244,7 +244,7 @@ fn items(object: &Object<'_>, sealed: &SealedObject, mut values: BTreeMap<String
             let value = values.remove(entry.key())?;
             let field = opening::field_for(&value);
             let (key, comments) = (entry.key().to_owned(), entry.comments().clone());
-            Some(Item { key, field, value, comments, location: entry.key_location() })
+            Some(Item { key, field, value, comments })
         })
         .collect())
 }

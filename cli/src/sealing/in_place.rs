@@ -45,7 +45,6 @@ impl Sealing<'_> {
                 field: item.field,
                 value: item.decode()?,
                 comments: item.comments.clone(),
-                location: item.location,
             });
         }
         if items.is_empty() {

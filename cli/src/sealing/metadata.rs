@@ -41,7 +41,7 @@ pub(super) fn strip(object: &Object<'_>) -> Vec<Edit> {
 
 /// Takes out what can hold plaintext: managedFields, and what a client last applied. Annotations that would be left
 /// empty are not touched: [`super::in_place::annotate`] replaces them as a whole.
-pub(super) fn without_copies(object: &Object<'_>) -> Vec<Edit> {
+pub(crate) fn without_copies(object: &Object<'_>) -> Vec<Edit> {
     let mut edits = remove(object, ["managedFields"]);
     let annotations = object.node.get("metadata").and_then(|metadata| metadata.get("annotations"));
     let keys: Vec<&str> = annotations.into_iter().flat_map(Node::entries).map(Entry::key).collect();

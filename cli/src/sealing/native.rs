@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kseal_api::{DataKey, names};
+use kseal_api::{DataKey, SealedFor, names};
 use kseal_core::ObjectRef;
 use kseal_manifest::{Comments, Edit, Object, Position, Tree, TreeEntry};
 
@@ -39,7 +39,7 @@ impl Sealing<'_> {
 fn spec(object: &Object<'_>, items: &[Item], placed: &Placed, texts: Texts) -> Tree {
     let mut spec = vec![
         TreeEntry::new("scope", Tree::str(placed.scope.to_string())),
-        TreeEntry::new("sealedFor", sealed_for(placed)),
+        TreeEntry::new("sealedFor", sealed_for(ObjectRef::bound_by(&placed.object, placed.scope))),
         TreeEntry::new("dataKeys", data_keys(texts.data_keys)),
         TreeEntry::new("encryptedData", values(items, texts.values)).with_comments(field_comments(object)),
     ];
@@ -50,8 +50,8 @@ fn spec(object: &Object<'_>, items: &[Item], placed: &Placed, texts: Texts) -> T
     Tree::Map(spec)
 }
 
-pub(super) fn sealed_for(placed: &Placed) -> Tree {
-    let bound = ObjectRef::bound_by(&placed.object, placed.scope);
+/// What the scope binds, as a tree.
+pub(crate) fn sealed_for(bound: SealedFor) -> Tree {
     let parts = [("namespace", bound.namespace), ("name", bound.name)];
     Tree::map(parts.into_iter().filter_map(|(key, part)| Some((key, Tree::from(part?)))))
 }
