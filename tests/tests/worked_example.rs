@@ -45,14 +45,14 @@ fn example() -> String {
     let key = PrivateKey::from_seed(Suite::X25519, &seed).unwrap();
     let place = Place::Strict { namespace: "prod".into(), name: "db".into() };
     let sealer = Sealer::new(&place, [key.public()], &mut Sevens).unwrap();
-    let sealed = sealer.seal("password", b"hunter2", &mut Sevens);
+    let value = sealer.seal("password", b"hunter2", &mut Sevens);
     let data_key = sealer.data_key();
     let wrap = &data_key.recipients[&key.fingerprint()];
 
     let mut padded = b"hunter2\x80".to_vec();
     padded.resize(32, 0);
     let aad = [b"kseal/1/value", place.to_bytes().as_slice(), b"\0\0\0\x08password"].concat();
-    let text = sealed.to_string();
+    let text = value.to_string();
     let bytes = kseal_crypto::decode_base64(text.rsplit('.').next().unwrap()).unwrap();
     assert_eq!(data_key.commitment.as_bytes(), &derive("kseal/1/commit"));
     opens(key, &place, &data_key.handle().to_string(), data_key.commitment.as_bytes(), wrap, &text);
@@ -79,7 +79,7 @@ fn example() -> String {
         ("ciphertext, tag", hex(&bytes[12..])),
         ("text", text),
     ]
-    .map(|(name, value)| format!("{name:<16} {value}\n"))
+    .map(|(name, octets)| format!("{name:<16} {octets}\n"))
     .concat()
 }
 
