@@ -113,7 +113,7 @@ pub(crate) fn edits(found: &Found<'_>, changes: &Changes, whom: Option<&mut Whom
             Error::input(format!("{what}: {error}")).hint("write it into its metadata, or give the namespace with -n")
         })?;
         new = whom.seal(found, &place, set)?;
-        edits.extend(data_keys::move_to_its_place(found, &new, remove));
+        edits.extend(data_keys::move_to_its_place(found, &new, remove).map_err(|error| error.at(&what))?);
     }
     edits.extend(data_keys::edits(found, &new, remove).map_err(|error| error.at(&what))?);
     edits.extend(match sealed.format {

@@ -1,7 +1,7 @@
 //! The command line of kseal.
 //!
-//! What was typed ([`args`]) becomes what it means ([`settings`]) and then what is done ([`commands`]). Only [`output`]
-//! prints, only [`files`] touches files, only [`settings`] reads the environment and the clock.
+//! What was typed (`args`) becomes what it means (`settings`) and then what is done (`commands`). Only `output`
+//! prints, only `files` touches files, only `settings` reads the environment and the clock.
 
 pub mod args;
 mod bundles;

@@ -174,6 +174,20 @@ fn a_moved_object_says_so_until_all_its_values_are_new() {
 }
 
 #[test]
+fn a_flag_does_not_tear_an_object_apart() {
+    let folder = Folder::with_keys();
+    folder.write("db.yaml", &SECRET.replace("  namespace: prod\n", ""));
+    folder.kseal(&["encrypt", "-i", "db.yaml", "-n", "prod", "--keys", "bundle.yaml"]).succeeds();
+    set(&folder, "password", "new").succeeds();
+    assert_eq!(get(&folder, "password"), "new");
+    let before = folder.read("db.yaml");
+    let args = ["set", "db.yaml", "password", "-n", "dev", "--keys", "bundle.yaml"];
+    let run = folder.kseal_with_input(&args, "x").exits_with(2);
+    assert!(run.stderr.contains("sealed for prod/db, found in dev/db, as -n says"), "{}", run.stderr);
+    assert_eq!(folder.read("db.yaml"), before);
+}
+
+#[test]
 fn plaintext_is_to_be_encrypted_first() {
     let folder = Folder::with_keys();
     folder.write("db.yaml", SECRET);

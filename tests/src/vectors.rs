@@ -1,7 +1,7 @@
 //! Makes the files of `tests/vectors/`, the cases on which all implementations of `docs/format.md` must agree.
 //!
-//! Envelopes are put together by hand from the text of that document ([`craft`]), not by kseal's own writer: a writer
-//! and a reader with the same fault would agree with each other. A case that fails is a good object ([`good`]) that
+//! Envelopes are put together by hand from the text of that document (`craft`), not by kseal's own writer: a writer
+//! and a reader with the same fault would agree with each other. A case that fails is a good object (`good`) that
 //! was changed in one respect. Everything is drawn from a generator that is seeded with the case's name, so that the
 //! files are the same in every run and a new case leaves the others alone.
 //!
@@ -70,7 +70,7 @@ pub fn write(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// How the folder differs from what [`write`] would leave there, one line for each file.
+/// How the folder differs from what [`write()`] would leave there, one line for each file.
 ///
 /// # Errors
 /// If the folder cannot be read.

@@ -91,18 +91,32 @@ fn add(object: &Object<'_>, format: Format, path: Path, new: &New) -> Vec<Edit> 
 }
 
 /// An object that stands elsewhere than it was sealed for says so rightly once none of its old values is left.
-pub(super) fn move_to_its_place((object, sealed): &Found<'_>, new: &New, remove: &BTreeSet<String>) -> Vec<Edit> {
+///
+/// # Errors
+/// If only a flag says that it stands elsewhere, and old values would stay: the object could not be opened anywhere.
+pub(super) fn move_to_its_place(
+    (object, sealed): &Found<'_>,
+    new: &New,
+    remove: &BTreeSet<String>,
+) -> Result<Vec<Edit>> {
+    let Some(moved) = sealed.moved() else { return Ok(Vec::new()) };
     let is_new = |item: &&str| remove.contains(*item) || new.values.iter().any(|(key, ..)| key == item);
-    if sealed.moved().is_none() || !sealed.items().iter().all(is_new) {
-        return Vec::new();
+    if !sealed.items().iter().all(is_new) {
+        let by_flag = object.namespace().is_none() && sealed.sealed_for.namespace != sealed.object.namespace;
+        return if by_flag {
+            Err(Error::usage(format!("{moved}, as -n says"))
+                .hint("leave out -n: other values are sealed for that place"))
+        } else {
+            Ok(Vec::new())
+        };
     }
     let bound = ObjectRef::bound_by(&sealed.object, sealed.scope);
-    match sealed.format {
+    Ok(match sealed.format {
         Format::InPlace => {
             annotate(object, vec![(names::SEALED.to_owned(), sealed_annotation::write(sealed.scope, &bound))])
         }
         Format::Native | Format::Upstream => {
             vec![Edit::Set { path: object.path.clone().keys(["spec", "sealedFor"]), value: native::sealed_for(bound) }]
         }
-    }
+    })
 }

@@ -5,7 +5,7 @@ mod env_file;
 mod generic;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use kseal_crypto::{Plaintext, encode_base64};
 use kseal_manifest::{Style, Tree, TreeEntry, render};
@@ -87,7 +87,8 @@ fn create(common: CreateCommon, contents: &Contents, environment: &Environment, 
     if !item_key::is_subdomain(&name) {
         output.warn(format!("the API server refuses the name {name}: it wants lower case letters, digits, - and ."));
     }
-    let place = to.as_deref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+    let file = to.as_deref().filter(|path| *path != Path::new("-"));
+    let place = file.map(|path| format!("{}: ", path.display())).unwrap_or_default();
     sink::write(vec![(to, sealed.text)], Privacy::Public, output)?;
     let count = words::count(contents.items.len(), "value");
     output.note(format!("{place}sealed Secret {name} of {count} for {}", recipients.describe(format)));

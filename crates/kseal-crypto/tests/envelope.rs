@@ -201,3 +201,13 @@ fn a_malformed_data_key_is_named_and_so_are_its_values() {
     assert_eq!(reasons, [Reason::HandleMismatch, Reason::DataKeyMalformed]);
     assert_eq!(envelope.values()["a"].as_ref().err(), Some(&Reason::DataKeyMalformed));
 }
+
+#[test]
+fn each_fault_is_told_once() {
+    let key = key(Suite::X25519);
+    let mut texts = seal(&[&key], &[("a", b"1"), ("b", b"2")]);
+    texts.values.insert("a".into(), "plain".into());
+    let failures = texts.read().open(&ring([key]), &place()).map(drop).unwrap_err();
+    let told: Vec<_> = failures.iter().map(|failure| (failure.subject.to_string(), failure.reason)).collect();
+    assert_eq!(told, [("item a".to_owned(), Reason::NotAValue)]);
+}

@@ -4,7 +4,7 @@ use crate::node::{Content, Entry, Node};
 use crate::scalar::Value;
 use zeroize::Zeroizing;
 
-/// New content: what [`Edit`](crate::Edit)s put into a text and what [`render`](crate::render)
+/// New content: what [`Edit`](crate::Edit)s put into a text and what [`render`](crate::render())
 /// writes. How it is written follows from the place where it goes.
 pub enum Tree {
     /// Nothing.

@@ -40,7 +40,7 @@ fn cli() -> Result<()> {
     say("what                                     | reach                  | measured");
     say("-----------------------------------------|------------------------|---------");
     let mut holds = true;
-    let (ours, theirs) = bench.pairs(|| kseal("one.yaml"), || upstream("one.yaml"))?;
+    let (ours, theirs) = pairs(|| kseal("one.yaml"), || upstream("one.yaml"))?;
     holds &= row(
         "kseal encrypt, one Secret",
         "≤ 0.5 × kubeseal (5 ms)",
@@ -50,7 +50,7 @@ fn cli() -> Result<()> {
     let peak = bench.peak(&bench.kseal, &["encrypt", "--keys", "bundle.yaml", "one.yaml"])?;
     let theirs = bench.peak(&kubeseal, &["--cert", "certificate.pem", "-f", "one.yaml"])?;
     holds &= row("the same, peak memory", "≤ 10 MiB", &mib_of(peak, theirs), peak <= 10 * MIB);
-    let (ours, theirs) = bench.pairs(|| kseal("many.yaml"), || upstream("many.yaml"))?;
+    let (ours, theirs) = pairs(|| kseal("many.yaml"), || upstream("many.yaml"))?;
     holds &= row(
         "10,000 values (100 Secrets of 100)",
         "≤ 0.2 × kubeseal (1 s)",
@@ -94,25 +94,25 @@ impl Bench {
         command
     }
 
-    /// Runs both in turn; the medians in milliseconds.
-    fn pairs(&self, ours: impl Fn() -> Command, theirs: impl Fn() -> Command) -> Result<(f64, f64)> {
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        for run in 0..=RUNS {
-            let pair = (milliseconds(ours())?, milliseconds(theirs())?);
-            if run > 0 {
-                a.push(pair.0);
-                b.push(pair.1);
-            }
-        }
-        Ok((median(a), median(b)))
-    }
-
     /// Peak memory in bytes.
     fn peak(&self, program: &Path, arguments: &[&str]) -> Result<u64> {
         let mut command = self.command(&env::current_exe()?, &["peak"]);
         let output = command.arg(program).args(arguments).stdout(Stdio::piped()).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     }
+}
+
+/// Runs both in turn; the medians in milliseconds.
+fn pairs(ours: impl Fn() -> Command, theirs: impl Fn() -> Command) -> Result<(f64, f64)> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for run in 0..=RUNS {
+        let pair = (milliseconds(ours())?, milliseconds(theirs())?);
+        if run > 0 {
+            a.push(pair.0);
+            b.push(pair.1);
+        }
+    }
+    Ok((median(a), median(b)))
 }
 
 fn peak_of(program: &str, arguments: &[&str]) -> Result<()> {
@@ -135,8 +135,9 @@ fn build_kubeseal() -> Result<PathBuf> {
 }
 
 fn secret(index: usize, items: usize) -> String {
-    let items: String =
+    let items: Vec<String> =
         (0..items).map(|item| format!("  item-{item}: value number {item} of secret {index}\n")).collect();
+    let items = items.concat();
     format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: secret-{index}, namespace: bench}}\nstringData:\n{items}")
 }
 
