@@ -254,9 +254,9 @@ pub(crate) fn is_readable_by_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0)
 }
 
-/// The user who owns the file.
-pub(crate) fn owner(path: &Path) -> Option<u32> {
-    fs::metadata(path).ok().map(|metadata| metadata.uid())
+/// The users who own a file and, if the path is a link, the link.
+pub(crate) fn owners(path: &Path) -> Vec<u32> {
+    [fs::symlink_metadata(path), fs::metadata(path)].into_iter().flatten().map(|metadata| metadata.uid()).collect()
 }
 
 /// The path without `.`, `..` and links, as far as it exists.
