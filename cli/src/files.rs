@@ -147,7 +147,7 @@ pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> 
     let target = fs::canonicalize(path).or_else(|_| end_of_links(path)).map_err(|error| failed(&error))?;
     let before = fs::metadata(&target).ok();
     if before.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())));
+        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())).hint("name a file in it"));
     }
     if before.is_some() {
         // A rename would replace a file that its owner made read-only.
