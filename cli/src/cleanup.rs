@@ -25,10 +25,10 @@ pub(crate) struct Doomed(PathBuf);
 
 impl Doomed {
     /// Makes a file or a folder and marks it in one step, between which no signal can come.
-    pub(crate) fn make<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Self)> {
+    pub(crate) fn make<T: AsRef<Path>>(create: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Self)> {
         WATCH.call_once(watch);
         let mut doomed = doomed();
-        let made = make()?;
+        let made = create()?;
         let path = made.as_ref().to_owned();
         doomed.push(path.clone());
         Ok((made, Self(path)))

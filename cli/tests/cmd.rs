@@ -3,6 +3,8 @@
 //! After a wanted change: `TRYCMD=overwrite cargo test -p kseal --test cmd`, and read the diff. Keys, bundles and sealed
 //! files are made by `cmd/regenerate`; all their values are `hunter2` and `shop`.
 
+#![expect(clippy::disallowed_methods, reason = "this is test code, outside of a function that says so")]
+
 mod harness;
 
 use std::{
@@ -24,7 +26,7 @@ fn the_program_says_what_it_says() {
         copy_fixtures(&to.with_extension("in"));
     }
     let _back = CopyBack(folder.path());
-    let mut cases = trycmd::TestCases::new();
+    let cases = trycmd::TestCases::new();
     // Without a repository above, and without the settings of who runs the tests.
     cases.env("GIT_CEILING_DIRECTORIES", folder.path().to_string_lossy());
     cases.env("HOME", folder.path().to_string_lossy()).env("NO_COLOR", "1");

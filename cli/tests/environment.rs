@@ -3,6 +3,7 @@
 //! Tests that need root are ignored; `cargo test -p kseal --test environment -- --ignored` runs them, in containers as
 //! CI does.
 #![cfg(target_os = "linux")]
+#![expect(clippy::disallowed_methods, reason = "this is test code, outside of a function that says so")]
 
 #[path = "environment/files.rs"]
 mod files;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::{fs::symlink, process::ExitStatusExt as _},
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -80,8 +81,10 @@ fn a_link_to_the_input_is_the_input() {
 
 #[test]
 fn what_is_sealed_twice_is_sealed_once() {
-    for (format, keys) in [("kseal", "bundle.yaml"), ("secret", "bundle.yaml")] {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/certificate-2048-a.pem");
+    for (format, keys) in [("kseal", "bundle.yaml"), ("secret", "bundle.yaml"), ("bitnami", "certificate.pem")] {
         let folder = folder();
+        fs::copy(&fixture, folder.join("certificate.pem")).expect("a copy");
         folder.kseal(&["encrypt", "-f", format, "--keys", keys, "-i", "plain.yaml"]).succeeds();
         let once = folder.read("plain.yaml");
         let run = folder.kseal(&["encrypt", "-f", format, "--keys", keys, "-i", "plain.yaml"]).succeeds();
@@ -108,11 +111,8 @@ fn an_object_that_etcd_would_not_take_is_refused() {
 #[test]
 fn a_65th_data_key_is_refused_with_the_way_out() {
     let folder = folder();
-    let with = |count: usize| {
-        let items: String = (0..count).map(|index| format!("  item{index}: value\n")).collect();
-        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: db, namespace: prod}}\nstringData:\n{items}")
-    };
-    folder.write("many.yaml", &with(1));
+    let head = "apiVersion: v1\nkind: Secret\nmetadata: {name: db, namespace: prod}\nstringData:\n";
+    folder.write("many.yaml", &format!("{head}  item0: value\n"));
     let seal = ["encrypt", "-f", "secret", "--keys", "bundle.yaml", "-i", "many.yaml"];
     folder.kseal(&seal).succeeds();
     for index in 1..64 {
