@@ -177,7 +177,6 @@ pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the documents are read to hold the reader against them")]
 mod tests {
     use std::collections::BTreeSet;
 

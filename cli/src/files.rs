@@ -139,14 +139,15 @@ pub(crate) enum Privacy {
 /// Replaces a file in one step: a temporary file beside it is written, synced and renamed.
 pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> {
     let failed = |error: &io::Error| cannot_write(path, error);
+    // A device or a pipe cannot be replaced, and may be a link that leads nowhere, as /dev/stdout does.
+    if fs::metadata(path).is_ok_and(|before| !before.is_file() && !before.is_dir()) {
+        return write_through(path, octets).map_err(|error| failed(&error));
+    }
     // A link stays a link: what it points to is replaced, or made.
     let target = fs::canonicalize(path).or_else(|_| end_of_links(path)).map_err(|error| failed(&error))?;
     let before = fs::metadata(&target).ok();
     if before.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())));
-    }
-    if before.as_ref().is_some_and(|before| !before.is_file()) {
-        return write_through(&target, octets).map_err(|error| failed(&error));
+        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())).hint("name a file in it"));
     }
     if before.is_some() {
         // A rename would replace a file that its owner made read-only.
@@ -158,8 +159,7 @@ pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> 
         (Privacy::Public, Some(before)) => before.mode() & 0o7777,
         (Privacy::Public, None) => 0o666,
     };
-    let mut temporary = temporary_beside(&target, mode).map_err(|error| failed(&error))?;
-    let doomed = Doomed::new(temporary.path());
+    let (mut temporary, doomed) = Doomed::make(|| temporary_beside(&target, mode)).map_err(|error| failed(&error))?;
     // The umask is for new files.
     let kept = if replaces { temporary.as_file().set_permissions(fs::Permissions::from_mode(mode)) } else { Ok(()) };
     let written = kept.and_then(|()| temporary.write_all(octets)).and_then(|()| temporary.as_file().sync_all());
@@ -193,7 +193,6 @@ fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
-/// A device or a pipe cannot be replaced.
 fn write_through(path: &Path, octets: &[u8]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(octets)
 }
@@ -209,8 +208,7 @@ pub(crate) fn create_secret(path: &Path, octets: &[u8]) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(exists());
     }
-    let mut temporary = temporary_beside(path, 0o600).map_err(|error| failed(&error))?;
-    let _doomed = Doomed::new(temporary.path());
+    let (mut temporary, _doomed) = Doomed::make(|| temporary_beside(path, 0o600)).map_err(|error| failed(&error))?;
     let written = temporary.write_all(octets).and_then(|()| temporary.as_file().sync_all());
     written.map_err(|error| failed(&error))?;
     match temporary.persist_noclobber(path) {
@@ -276,13 +274,10 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
 pub(crate) fn secret_folder(parents: &[PathBuf]) -> Result<(PathBuf, Doomed)> {
     let mut last = None;
     for parent in parents {
-        let made =
-            tempfile::Builder::new().prefix("kseal-").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(parent);
-        match made {
-            Ok(folder) => {
-                let doomed = Doomed::new(folder.path());
-                return Ok((folder.keep(), doomed));
-            }
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("kseal-").permissions(fs::Permissions::from_mode(0o700));
+        match Doomed::make(|| builder.tempdir_in(parent)) {
+            Ok((folder, doomed)) => return Ok((folder.keep(), doomed)),
             Err(error) => last = Some(error),
         }
     }
