@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kseal_core::{MAX_OBJECT_BYTES, WARN_OBJECT_BYTES};
-use kseal_crypto::Failure;
+use kseal_crypto::{Failure, Reason};
 use kseal_manifest::{Edit, Manifest};
 use zeroize::Zeroizing;
 
@@ -21,17 +21,29 @@ use crate::{
 pub(crate) fn apply(name: &str, manifest: &Manifest, edits: Vec<Edit>, output: &Output) -> Result<Zeroizing<String>> {
     let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
     let after = Manifest::parse(text.clone()).map_err(|error| Error::input(format!("{name}: {error}")))?;
+    check_sizes(name, &after, text.len(), output)?;
     let before = failures(manifest)?;
     for (object, failures) in failures(&after)? {
         let known = before.get(&object);
         if let Some(failure) = failures.into_iter().find(|it| known.is_none_or(|known| !known.contains(it))) {
-            return Err(Error::input(format!("{name}: {object} would not hold any more"))
-                .because(&failure)
-                .hint("`kseal reencrypt --compact` gathers all values under one data key; or split the Secret"));
+            return Err(would_break(&format!("{name}: {object}"), &failure));
         }
     }
-    check_sizes(name, &after, text.len(), output)?;
     Ok(text)
+}
+
+fn would_break(what: &str, failure: &Failure) -> Error {
+    match failure.reason {
+        Reason::TooManyDataKeys | Reason::TooManyWraps => {
+            Error::refused(format!("{what} would have too many data keys or recipients"))
+                .because(failure)
+                .hint("`kseal reencrypt --compact` gathers all values under one data key")
+        }
+        Reason::TooManyItems => {
+            Error::input(format!("{what} has too many items")).because(failure).hint("split it into several Secrets")
+        }
+        _ => Error::input(format!("{what} would not hold any more")).because(failure),
+    }
 }
 
 /// What does not hold in the sealed objects of a text, by their name.
