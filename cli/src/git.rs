@@ -45,6 +45,15 @@ pub(crate) fn succeeds<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Re
     command.status().map(|status| status.success()).map_err(|error| missing(&error))
 }
 
+/// The files below a folder that are in the index, also those that are ignored. None outside of a repository.
+pub(crate) fn tracked(folder: &Path) -> Vec<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let args = [OsStr::new("-C"), folder.as_os_str(), OsStr::new("ls-files"), OsStr::new("-z")];
+    let listed = run(args).unwrap_or_default();
+    let paths = listed.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    paths.map(|path| folder.join(OsStr::from_bytes(path))).collect()
+}
+
 /// The files that a commit would add or change: regular files only, neither links nor submodules.
 pub(crate) fn staged(paths: &[PathBuf]) -> Result<Vec<Staged>> {
     let fixed = [

@@ -5,6 +5,7 @@
 
 mod as_text;
 mod copies;
+mod nested;
 mod plaintext;
 mod private_keys;
 mod sealed;
@@ -72,8 +73,18 @@ pub(crate) fn look(name: &str, text: &str) -> Guarded {
     let mut named = Vec::new();
     match Manifest::parse(text) {
         Ok(manifest) => {
-            for object in manifest.objects() {
-                guarded.findings.extend(self::object(name, &object, &mut named));
+            let objects = manifest.objects();
+            for object in &objects {
+                guarded.findings.extend(self::object(name, object, &mut named));
+            }
+            let nested = nested::find(&manifest, &objects);
+            for object in &nested.objects {
+                let found = self::object(name, object, &mut named).into_iter();
+                guarded.findings.extend(found.map(nested::at_hand));
+            }
+            let lines: Vec<&str> = text.lines().collect();
+            for node in nested.texts {
+                guarded.findings.extend(nested::in_string(name, &lines, node));
             }
             guarded.findings.extend(plaintext::generators(&manifest));
         }
@@ -84,6 +95,8 @@ pub(crate) fn look(name: &str, text: &str) -> Guarded {
     }
     guarded.findings.extend(private_keys::in_text(text).into_iter().filter(|it| !named.contains(&it.line)));
     guarded.findings.sort_by_key(|finding| (finding.line, finding.rule));
+    // What has aliases is met more than once.
+    guarded.findings.dedup();
     guarded
 }
 

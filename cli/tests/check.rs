@@ -103,8 +103,42 @@ fn a_file_that_is_no_yaml_is_named_and_with_strict_a_finding() {
     let run = folder.kseal(&["check", "--strict"]).exits_with(1);
     assert!(run.stdout.contains("chart/secret.yaml:1: searched as text only"), "{}", run.stdout);
     std::fs::write(folder.join("latin1.yaml"), b"a: \xe4\n").unwrap();
-    let run = folder.kseal(&["check"]).succeeds();
-    assert!(run.stderr.contains("warning: latin1.yaml: not UTF-8 text, not read"), "{}", run.stderr);
+    let run = folder.kseal(&["check"]).exits_with(1);
+    assert!(run.stdout.contains("latin1.yaml:1: not UTF-8 text, so it cannot be checked"), "{}", run.stdout);
+}
+
+#[test]
+fn a_file_in_utf_16_is_checked_and_one_with_nul_is_a_finding() {
+    let folder = Folder::new();
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let octets: Vec<u8> = format!("\u{feff}{PLAIN}").encode_utf16().flat_map(bytes).collect();
+        std::fs::write(folder.join("a.yaml"), &octets).unwrap();
+        let run = folder.kseal(&["check"]).exits_with(1);
+        assert!(run.stdout.starts_with("a.yaml:5: Secret prod/db holds plaintext"), "{}", run.stdout);
+        std::fs::write(folder.join("a.yaml"), &octets[2..]).unwrap();
+        let run = folder.kseal(&["check"]).exits_with(1);
+        assert!(run.stdout.starts_with("a.yaml:1: not UTF-8 text"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn what_is_tracked_or_ignored_by_one_user_only_is_checked() {
+    let folder = repository();
+    folder.write("ignored/plain.yaml", PLAIN);
+    folder.kseal(&["check"]).succeeds();
+    folder.git(&["add", "-f", "ignored/plain.yaml"]).succeeds();
+    for path in [".", "ignored"] {
+        let run = folder.kseal(&["check", path]).exits_with(1);
+        assert!(run.stdout.starts_with("ignored/plain.yaml:5: "), "{}", run.stdout);
+    }
+    folder.kseal(&["check", "--exclude", "ignored/"]).succeeds();
+    folder.git(&["rm", "-q", "--cached", "ignored/plain.yaml"]).succeeds();
+    folder.write("mine.yaml", PLAIN);
+    folder.write(".git/info/exclude", "mine.yaml\n");
+    folder.kseal(&["check"]).exits_with(1);
+    folder.write(".git/info/exclude", "");
+    folder.write("git/ignore", "mine.yaml\n");
+    folder.kseal(&["check"]).exits_with(1);
 }
 
 #[test]

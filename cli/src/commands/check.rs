@@ -85,7 +85,7 @@ impl Check {
             }
             return;
         }
-        for found in walk::manifests(path, exclude) {
+        for found in walk::committed(path, exclude, &git::tracked(path)) {
             match found {
                 Ok(path) if files::len(&path).is_some_and(|len| len > MAX_WALKED) => {
                     self.files += 1;
@@ -116,11 +116,18 @@ impl Check {
 
     fn octets(&mut self, path: &Path, octets: &[u8]) {
         self.files += 1;
-        let Ok(text) = std::str::from_utf8(octets) else {
-            return self.note(path, "not UTF-8 text, not read");
-        };
         let file = path.display().to_string();
-        let guarded = guard::look(&file, text);
+        let Some(text) = decode(octets) else {
+            // Of other files nobody says that they are text.
+            if !walk::is_manifest(path) {
+                return self.note(path, "not UTF-8 text, not read");
+            }
+            let message = "not UTF-8 text, so it cannot be checked".to_owned();
+            let hint = "save it as UTF-8, or leave it out with --exclude".to_owned();
+            let finding = Finding { line: 1, rule: Rule::Unreadable, message, hint };
+            return self.findings.push(Located { file, finding });
+        };
+        let guarded = guard::look(&file, &text);
         if let Some(why) = guarded.unread
             && !guarded.findings.iter().any(|finding| finding.rule == Rule::Unreadable)
         {
@@ -166,6 +173,21 @@ impl Check {
             found => format!("checked {files}: {}", count(found, "finding")),
         });
     }
+}
+
+/// The text in UTF-8, or in UTF-16 with a byte-order mark, as editors on Windows save it. No manifest has a NUL.
+fn decode(octets: &[u8]) -> Option<Zeroizing<String>> {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = octets.as_chunks::<2>();
+        let units = Zeroizing::new(pairs.iter().skip(1).map(|pair| unit(*pair)).collect::<Vec<u16>>());
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    let text = match octets {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes)?,
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes)?,
+        _ => std::str::from_utf8(octets).ok()?.to_owned(),
+    };
+    Some(Zeroizing::new(text)).filter(|text| !text.contains('\0'))
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -1,6 +1,9 @@
 //! Walks a tree as git sees it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use ignore::{
     WalkBuilder,
@@ -45,7 +48,23 @@ pub(crate) fn is_manifest(path: &Path) -> bool {
 
 /// The manifests of a folder that git does not ignore, hidden ones included, by path; links are not followed.
 pub(crate) fn manifests(folder: &Path, exclude: &Exclude) -> Vec<Result<PathBuf>> {
-    let walk = WalkBuilder::new(folder)
+    walk(folder, exclude, &mut WalkBuilder::new(folder))
+}
+
+/// The manifests of a folder that anybody may commit: what only this user or clone ignores is among them, and so are the
+/// tracked ones, which git keeps although they are ignored.
+pub(crate) fn committed(folder: &Path, exclude: &Exclude, tracked: &[PathBuf]) -> Vec<Result<PathBuf>> {
+    let mut found = walk(folder, exclude, WalkBuilder::new(folder).git_global(false).git_exclude(false));
+    let walked: HashSet<PathBuf> = found.iter().flatten().cloned().collect();
+    let more = tracked.iter().map(|path| without_dot(path)).filter(|path| is_manifest(path) && !walked.contains(*path));
+    let is_file = |path: &Path| path.symlink_metadata().is_ok_and(|it| it.is_file());
+    found.extend(more.filter(|path| is_file(path) && !exclude.covers(path, false)).map(|path| Ok(path.to_owned())));
+    found.sort_by(|a, b| a.as_ref().ok().cmp(&b.as_ref().ok()));
+    found
+}
+
+fn walk(folder: &Path, exclude: &Exclude, builder: &mut WalkBuilder) -> Vec<Result<PathBuf>> {
+    let walk = builder
         .hidden(false)
         .ignore(false)
         .require_git(false)

@@ -146,3 +146,38 @@ fn sealed_objects_that_break_a_rule_are_found_where_they_break_it() {
     assert_eq!(rules(&head.replace("v1alpha1", "v9")), [(1, Rule::Malformed)]);
     assert_eq!(rules(&head.replace("kseal.dev", "other.dev")), []);
 }
+
+#[test]
+fn a_secret_is_found_in_whatever_it_stands() {
+    let secret = "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {p: aHVudGVy}}";
+    for text in [
+        format!("kind: List\napiVersion: v1\nitems:\n-\n- {secret}\n"),
+        format!("kind: List\napiVersion: v1\nmetadata: {{name: x}}\nitems:\n  {secret}\n"),
+        "kind: SecretList\napiVersion: v1\nmetadata: {name: x}\nitems:\n- data: {p: aHVudGVy}\n".to_owned(),
+        format!("- a\n- b\n\n\n- {secret}\n"),
+        format!("kind: Template\napiVersion: template.openshift.io/v1\n\nobjects:\n- {secret}\n"),
+        format!("\n\n\nextraDeploy:\n- {secret}\n"),
+        "patches:\n- patch: |-\n    kind: Secret\n    stringData:\n      p: hunter2\n".to_owned(),
+        "patches:\n- |-\n  kind: Secret\n  stringData:\n    p: hunter2\n  target: {}\n".to_owned(),
+    ] {
+        assert_eq!(rules(&text), [(5, Rule::PlaintextSecret)], "{text}");
+    }
+    assert_eq!(rules("[\n{\"kind\": \"Secret\", \"data\": {\"a\": \"b\"}}]\n"), [(2, Rule::PlaintextSecret)]);
+    for fine in [
+        "a: {secretRef: {kind: Secret, name: a}}\n",
+        "a: [{kind: Secret, data: {}}]\n",
+        "a: |\n  kind: Secret\n  data: {a: }\n",
+    ] {
+        assert_eq!(rules(fine), [], "{fine}");
+    }
+}
+
+#[test]
+fn a_long_line_of_headers_takes_no_longer_than_its_length() {
+    #[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
+    let start = std::time::Instant::now();
+    for text in ["PRIVATE KEY-----", "LS0tLS1CRUdJTi", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY-----\\n\\n"] {
+        look("a", &format!("x: {}\n", text.repeat(1_000_000 / text.len())));
+    }
+    assert!(start.elapsed().as_secs() < 8, "{:?}", start.elapsed());
+}

@@ -68,10 +68,10 @@ fn collect<'m>(path: Path, node: &'m Node, inherited: Option<Inherited<'m>>, fou
 }
 
 /// The items, if this is a list: a kind that ends so may as well be an object's own (`AllowList`).
-/// Lists have no name, and their items are mappings.
+/// Lists have no name, and their items are mappings; clients pass over an item that is null.
 fn list_items<'m>(kind: &str, node: &'m Node) -> Option<&'m Node> {
     let items = node.get("items").filter(|_| kind.ends_with("List"))?;
     let named = node.get("metadata").is_some_and(|metadata| metadata.get("name").is_some());
-    let fits = items.is_sequence() && items.items().all(Node::is_mapping) || items.is_null();
+    let fits = items.is_sequence() && items.items().all(|item| item.is_mapping() || item.is_null()) || items.is_null();
     (fits && (kind == "List" || !named)).then_some(items)
 }
