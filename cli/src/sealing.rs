@@ -46,6 +46,8 @@ pub(crate) struct Sealing<'a> {
 /// A text whose Secrets are sealed.
 pub(crate) struct Sealed {
     pub text: Zeroizing<String>,
+    /// How many objects were plaintext Secrets: those that `--name` names.
+    pub plain: usize,
     /// How many Secrets were plaintext and are sealed now.
     pub changed: usize,
     /// How many objects were sealed before.
@@ -62,11 +64,14 @@ impl Sealing<'_> {
             .map_err(|error| Error::input(format!("{name}: {error}")).hint(wanted(text)))?;
         let mut rng = self.environment.rng();
         let mut edits = Vec::new();
-        let (mut changed, mut kept) = (0, 0);
+        let (mut changed, mut kept, mut plain) = (0, 0, 0);
         let objects = manifest.objects();
         for object in &objects {
             let more = match meaning::of(object).map_err(|error| error.at(name))? {
-                Meaning::Plain => self.object(object, &mut rng).map_err(|error| error.at(name))?,
+                Meaning::Plain => {
+                    plain += 1;
+                    self.object(object, &mut rng).map_err(|error| error.at(name))?
+                }
                 Meaning::Sealed(sealed) if sealed.format == Format::InPlace => {
                     self.rest_of(object, &sealed, &mut rng).map_err(|error| error.at(name))?
                 }
@@ -84,7 +89,7 @@ impl Sealing<'_> {
         }
         let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
         check_size(name, &text, self.output)?;
-        Ok(Sealed { text, changed, kept })
+        Ok(Sealed { text, plain, changed, kept })
     }
 
     /// Seals one plaintext Secret.

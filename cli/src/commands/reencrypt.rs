@@ -136,7 +136,7 @@ impl Reencrypt<'_> {
         let Reencrypted { text, objects, errors: failed } = work.run(&name, &manifest)?;
         errors.extend(failed);
         if let Some(text) = text.filter(|_| self.writes) {
-            files::write(path, text.as_bytes(), Privacy::Public)?;
+            files::write(path, text.as_bytes(), Privacy::Public, Some(manifest.text()))?;
         }
         Ok(Fate::Looked(objects))
     }
