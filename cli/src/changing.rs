@@ -11,16 +11,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use kseal_api::DataKey;
 use kseal_core::{Format, SealedObject, seal_native, seal_upstream};
-use kseal_crypto::{Failure, Place, Plaintext};
-use kseal_manifest::{Edit, Manifest, Node, Object, Path, Position, Tree, TreeEntry};
-use zeroize::Zeroizing;
+use kseal_crypto::{Place, Plaintext};
+use kseal_manifest::{Edit, Node, Object, Path, Position, Tree, TreeEntry};
 
 use crate::{
     choosing::Found,
     error::{Error, Result},
-    meaning::{self, Meaning},
+    meaning,
     opening::insert_all,
-    output::Output,
     recipients::Recipients,
     sealing::{self, in_place::value_path},
     secret::{self, Field},
@@ -187,28 +185,4 @@ fn set_or_insert(path: &Path, node: &Node, key: String, value: Tree) -> Edit {
 
 fn remove_all<'k>(path: &Path, keys: impl Iterator<Item = &'k str>) -> Vec<Edit> {
     keys.map(|key| Edit::Remove { path: path.clone().key(key), comments: true }).collect()
-}
-
-/// Makes the edits and reads the result once more: nothing that was well-formed is broken by a change.
-pub(crate) fn apply(name: &str, manifest: &Manifest, edits: Vec<Edit>, output: &Output) -> Result<Zeroizing<String>> {
-    let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
-    let after = Manifest::parse(text.clone()).map_err(|error| Error::input(format!("{name}: {error}")))?;
-    let (before, after) = (failures(manifest)?, failures(&after)?);
-    for ((what, before), (_, after)) in before.into_iter().zip(after) {
-        if let Some(failure) = after.into_iter().find(|failure| !before.contains(failure)) {
-            return Err(Error::input(format!("{name}: {what} would not hold any more")).because(&failure));
-        }
-    }
-    sealing::check_size(name, &text, output)?;
-    Ok(text)
-}
-
-fn failures(manifest: &Manifest) -> Result<Vec<(String, Vec<Failure>)>> {
-    let mut all = Vec::new();
-    for object in manifest.objects() {
-        if let Meaning::Sealed(sealed) = meaning::of(&object)? {
-            all.push((meaning::describe(&object), sealed.failures()));
-        }
-    }
-    Ok(all)
 }

@@ -1,7 +1,7 @@
 //! Removes secret files on every way out but SIGKILL: at the end of a scope, on a panic, and on a signal.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Mutex, Once, PoisonError,
@@ -24,11 +24,14 @@ static CHILD_HAS_TERMINAL: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Doomed(PathBuf);
 
 impl Doomed {
-    /// Marks a path, best before anything secret is written to it.
-    pub(crate) fn new(path: &Path) -> Self {
+    /// Makes a file or a folder and marks it in one step, between which no signal can come.
+    pub(crate) fn make<T: AsRef<Path>>(create: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Self)> {
         WATCH.call_once(watch);
-        doomed().push(path.to_owned());
-        Self(path.to_owned())
+        let mut doomed = doomed();
+        let made = create()?;
+        let path = made.as_ref().to_owned();
+        doomed.push(path.clone());
+        Ok((made, Self(path)))
     }
 }
 
@@ -70,8 +73,11 @@ fn watch() {
             if matches!(signal, SIGINT | SIGQUIT) && CHILD_HAS_TERMINAL.load(Ordering::SeqCst) {
                 continue;
             }
-            doomed().iter().for_each(|path| remove(path));
+            // Held to the end, so that nothing new is made after the removal.
+            let doomed = doomed();
+            doomed.iter().for_each(|path| remove(path));
             let _ = emulate_default_handler(signal);
+            drop(doomed);
         }
     });
 }
@@ -92,7 +98,7 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("left-by-the-editor.swp"), "hunter2").unwrap();
         let panicked = std::panic::catch_unwind(|| {
-            let _doomed = Doomed::new(&folder);
+            let _doomed = Doomed::make(|| Ok(&folder)).unwrap();
             panic!("while it is there");
         });
         assert!(panicked.is_err() && !folder.exists());

@@ -153,7 +153,8 @@ fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
 /// The nearest configuration from a folder up to the root of its repository; outside of one, that folder alone.
 ///
 /// # Errors
-/// If it belongs to another user, who could choose the recipients.
+/// If it belongs to another user, who could choose the recipients. So does a link to a file of one's own: what stands
+/// beside the link is not what the file means.
 pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
     let root = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
     let last = root.unwrap_or(folder);
@@ -161,12 +162,12 @@ pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
         let path = ancestor.join(NAME);
         if path.exists() {
             let user = rustix::process::geteuid().as_raw();
-            if files::owner(&path).is_some_and(|owner| owner != user) {
+            if files::owners(&path).into_iter().any(|owner| owner != user) {
                 return Err(Error::refused(format!("{} belongs to another user", path.display())).hint(
                     "who writes this file chooses who can open what you seal; if you trust it, give it with --config",
                 ));
             }
-            return Ok(Some(path));
+            return files::absolute(&path).map(Some);
         }
         if ancestor == last {
             break;
@@ -176,7 +177,6 @@ pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the documents are read to hold the reader against them")]
 mod tests {
     use std::collections::BTreeSet;
 

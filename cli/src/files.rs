@@ -160,14 +160,15 @@ pub(crate) fn refuse_changed(path: &Path, expected: &str) -> Result<()> {
 /// what is written must still be as `expected`.
 pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy, expected: Option<&str>) -> Result<()> {
     let failed = |error: &io::Error| cannot_write(path, error);
+    // A device or a pipe cannot be replaced, and may be a link that leads nowhere, as /dev/stdout does.
+    if fs::metadata(path).is_ok_and(|before| !before.is_file() && !before.is_dir()) {
+        return write_through(path, octets).map_err(|error| failed(&error));
+    }
     // A link stays a link: what it points to is replaced, or made.
     let target = fs::canonicalize(path).or_else(|_| end_of_links(path)).map_err(|error| failed(&error))?;
     let before = fs::metadata(&target).ok();
     if before.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())));
-    }
-    if before.as_ref().is_some_and(|before| !before.is_file()) {
-        return write_through(&target, octets).map_err(|error| failed(&error));
+        return Err(Error::file(format!("cannot write {}: it is a folder", path.display())).hint("name a file in it"));
     }
     if before.is_some() {
         // A rename would replace a file that its owner made read-only.
@@ -179,8 +180,7 @@ pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy, expected: Opti
         (Privacy::Public, Some(before)) => before.mode() & 0o7777,
         (Privacy::Public, None) => 0o666,
     };
-    let mut temporary = temporary_beside(&target, mode).map_err(|error| failed(&error))?;
-    let doomed = Doomed::new(temporary.path());
+    let (mut temporary, doomed) = Doomed::make(|| temporary_beside(&target, mode)).map_err(|error| failed(&error))?;
     // The umask is for new files.
     let kept = if replaces { temporary.as_file().set_permissions(fs::Permissions::from_mode(mode)) } else { Ok(()) };
     let written = kept.and_then(|()| temporary.write_all(octets)).and_then(|()| temporary.as_file().sync_all());
@@ -217,7 +217,6 @@ fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
-/// A device or a pipe cannot be replaced.
 fn write_through(path: &Path, octets: &[u8]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(octets)
 }
@@ -233,8 +232,7 @@ pub(crate) fn create_secret(path: &Path, octets: &[u8]) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(exists());
     }
-    let mut temporary = temporary_beside(path, 0o600).map_err(|error| failed(&error))?;
-    let _doomed = Doomed::new(temporary.path());
+    let (mut temporary, _doomed) = Doomed::make(|| temporary_beside(path, 0o600)).map_err(|error| failed(&error))?;
     let written = temporary.write_all(octets).and_then(|()| temporary.as_file().sync_all());
     written.map_err(|error| failed(&error))?;
     match temporary.persist_noclobber(path) {
@@ -278,9 +276,9 @@ pub(crate) fn is_readable_by_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0)
 }
 
-/// The user who owns the file.
-pub(crate) fn owner(path: &Path) -> Option<u32> {
-    fs::metadata(path).ok().map(|metadata| metadata.uid())
+/// The users who own a file and, if the path is a link, the link.
+pub(crate) fn owners(path: &Path) -> Vec<u32> {
+    [fs::symlink_metadata(path), fs::metadata(path)].into_iter().flatten().map(|metadata| metadata.uid()).collect()
 }
 
 /// The path without `.`, `..` and links, as far as it exists.
@@ -300,13 +298,10 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
 pub(crate) fn secret_folder(parents: &[PathBuf]) -> Result<(PathBuf, Doomed)> {
     let mut last = None;
     for parent in parents {
-        let made =
-            tempfile::Builder::new().prefix("kseal-").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(parent);
-        match made {
-            Ok(folder) => {
-                let doomed = Doomed::new(folder.path());
-                return Ok((folder.keep(), doomed));
-            }
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("kseal-").permissions(fs::Permissions::from_mode(0o700));
+        match Doomed::make(|| builder.tempdir_in(parent)) {
+            Ok((folder, doomed)) => return Ok((folder.keep(), doomed)),
             Err(error) => last = Some(error),
         }
     }

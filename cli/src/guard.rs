@@ -9,6 +9,8 @@ mod plaintext;
 mod private_keys;
 mod sealed;
 
+pub(crate) use plaintext::lost_annotation;
+
 use kseal_api::names;
 use kseal_manifest::{Manifest, Object};
 use serde::Serialize;
@@ -102,7 +104,7 @@ fn object(name: &str, object: &Object<'_>, named: &mut Vec<usize>) -> Vec<Findin
     if findings.is_empty() || is_annotated || sealed_kind {
         findings.extend(copies::findings(object));
     }
-    if sealed_kind || is_annotated || plaintext::lost_annotation(object) {
+    if sealed_kind || is_annotated || lost_annotation(object) {
         findings.extend(sealed::findings(object, &plain));
     }
     findings

@@ -3,6 +3,7 @@
 //! What was typed (`args`) becomes what it means (`settings`) and then what is done (`commands`). Only `output`
 //! prints, only `files` touches files, only `settings` reads the environment and the clock.
 
+mod applying;
 pub mod args;
 mod bundles;
 mod changing;

@@ -27,7 +27,7 @@ pub(crate) enum Meaning {
 /// If it claims to be sealed and does not have that shape.
 pub(crate) fn of(object: &Object<'_>) -> Result<Meaning> {
     let sealed = match (object.api_version, object.kind) {
-        ("v1" | "", "Secret") if annotation(object, names::SEALED).is_none() => return Ok(Meaning::Plain),
+        ("v1" | "", "Secret") if !claims_to_be_sealed(object) => return Ok(Meaning::Plain),
         ("v1" | "", "Secret") => in_place(object)?,
         (names::API_VERSION, names::SEALED_SECRET) => {
             SealedObject::native(object_ref(object), &spec::<SealedSecretSpec>(object)?, json_bytes(object))
@@ -80,6 +80,13 @@ pub(crate) fn object_ref(object: &Object<'_>) -> ObjectRef {
 /// The text of an annotation.
 pub(crate) fn annotation<'m>(object: &Object<'m>, name: &str) -> Option<&'m str> {
     annotations(object)?.get(name)?.as_str()
+}
+
+/// Whether a Secret has an annotation of ours, also one that is not of its shape: taken for plaintext, sealed values
+/// would be sealed once more and their data keys lost.
+fn claims_to_be_sealed(object: &Object<'_>) -> bool {
+    let mut keys = annotations(object).into_iter().flat_map(Node::entries).map(kseal_manifest::Entry::key);
+    keys.any(|key| key == names::SEALED || key.starts_with(names::DATA_KEY_PREFIX))
 }
 
 fn annotations<'m>(object: &Object<'m>) -> Option<&'m Node> {

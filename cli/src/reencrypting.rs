@@ -14,11 +14,11 @@ use kseal_manifest::{Edit, Manifest, Object};
 use zeroize::Zeroizing;
 
 use crate::{
+    applying,
     error::{Error, Result},
     meaning::{self, Meaning},
     output::Output,
     recipients::Recipients,
-    sealing,
     settings::Environment,
 };
 
@@ -70,13 +70,7 @@ impl Reencrypting<'_> {
                 Err(error) => errors.push(error.at(name)),
             }
         }
-        let text = if edits.is_empty() {
-            None
-        } else {
-            let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
-            sealing::check_size(name, &text, self.output)?;
-            Some(text)
-        };
+        let text = if edits.is_empty() { None } else { Some(applying::apply(name, manifest, edits, self.output)?) };
         Ok(Reencrypted { text, objects, errors })
     }
 

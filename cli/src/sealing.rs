@@ -11,15 +11,17 @@ pub(crate) mod upstream;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use kseal_api::DataKey;
-use kseal_core::{Format, MAX_OBJECT_BYTES, WARN_OBJECT_BYTES, seal_native};
+use kseal_api::{DataKey, names};
+use kseal_core::{Format, seal_native};
+use kseal_crypto::envelope::{MAX_DATA_KEYS, MAX_WRAPS};
 use kseal_manifest::{Edit, Manifest, Object};
 use zeroize::Zeroizing;
 
 use crate::{
+    applying,
     args::SealFormat,
     error::{Error, Result},
-    item_key,
+    guard, item_key,
     meaning::{self, Meaning},
     output::Output,
     placing::{Placed, Placing},
@@ -87,8 +89,7 @@ impl Sealing<'_> {
         if self.format != SealFormat::Secret {
             edits.extend(retype::untype_lists(objects.iter().filter(|object| object.kind == "Secret")));
         }
-        let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
-        check_size(name, &text, self.output)?;
+        let text = applying::apply(name, &manifest, edits, self.output)?;
         Ok(Sealed { text, plain, changed, kept })
     }
 
@@ -106,6 +107,15 @@ impl Sealing<'_> {
             ))
             .hint("an empty Secret is probably a mistake; --allow-empty accepts it"));
         }
+        if guard::lost_annotation(object) {
+            return Err(Error::input(format!(
+                "{} at {} holds sealed values, but not the annotation {} that says how",
+                meaning::describe(object),
+                object.node.location(),
+                names::SEALED
+            ))
+            .hint("take its annotations back from the history: sealing it once more would lose the values"));
+        }
         let placed = self.placing.place(object)?;
         match self.format {
             SealFormat::Kseal => self.native(object, &items, &placed, rng),
@@ -117,36 +127,20 @@ impl Sealing<'_> {
     /// Seals items under one fresh data key, and keeps what an earlier output has for values that did not change.
     fn items(&self, items: &[Item], placed: &Placed, rng: &mut Rng) -> Result<Texts> {
         let mut texts = self.previous.unchanged(items, placed, self.recipients)?;
+        let wraps: usize = texts.data_keys.values().map(|data_key| data_key.recipients.len()).sum();
+        let recipients = self.recipients.sealing_keys()?;
+        if texts.data_keys.len() >= MAX_DATA_KEYS || wraps + recipients.len() > MAX_WRAPS {
+            // No room for one more data key: all values go under it together.
+            texts = Texts::default();
+        }
         let changed = items.iter().filter(|item| !texts.values.contains_key(&item.key));
         let changed: Vec<_> = changed.map(|item| (item.key.as_str(), item.value.as_slice())).collect();
-        let recipients = self.recipients.sealing_keys()?;
         let new = seal_native(&placed.place, &recipients, changed, rng)
             .map_err(|error| Error::no_key("cannot seal").because(&error))?;
         texts.values.extend(new.values);
         texts.data_keys.extend(new.data_key);
         Ok(texts)
     }
-}
-
-/// Refuses a text with an object that etcd would not take, and warns of one that is only large.
-pub(crate) fn check_size(name: &str, text: &str, output: &Output) -> Result<()> {
-    if text.len() < WARN_OBJECT_BYTES {
-        return Ok(());
-    }
-    let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
-    for object in manifest.objects() {
-        let (bytes, object) = (meaning::json_bytes(&object), meaning::describe(&object));
-        if bytes > MAX_OBJECT_BYTES {
-            return Err(Error::input(format!(
-                "{name}: {object} would be {bytes} bytes, and etcd takes no more than {MAX_OBJECT_BYTES}"
-            ))
-            .hint("split it into several Secrets"));
-        }
-        if bytes > WARN_OBJECT_BYTES {
-            output.warn(format!("{name}: {object} has {bytes} bytes; objects of this size slow a cluster down"));
-        }
-    }
-    Ok(())
 }
 
 /// The sealed texts of one object.

@@ -1,6 +1,7 @@
 //! No value and no key where others could see it: not in arguments or environments, not in a file that nobody asked
 //! for, not in a message. Every command runs with values that are looked for everywhere while it runs.
 #![cfg(target_os = "linux")]
+#![expect(clippy::panic, clippy::disallowed_methods, reason = "this is test code, outside of a function that says so")]
 
 #[path = "canary/needles.rs"]
 mod needles;
@@ -368,9 +369,9 @@ impl Scene {
             assert!(may == Write || !file.path.exists(), "{what} stays");
         }
         if may == Write && line.starts_with("keys generate") {
-            let seed = seed(&self.folder.read("out.yaml"));
+            let new = seed(&self.folder.read("out.yaml"));
             let mut needles = Needles::default();
-            needles.add("the new seed", &seed);
+            needles.add("the new seed", &new);
             assert!(
                 needles.found_in(&seen.output.stdout).is_empty() && needles.found_in(&seen.output.stderr).is_empty()
             );

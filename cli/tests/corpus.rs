@@ -1,11 +1,14 @@
 //! Every Secret of `tests/corpus`, sealed and opened by the program: no value changes on the way, and a file that is
 //! sealed in place changes in its values alone.
 
+#![expect(clippy::panic, clippy::print_stdout, reason = "this is test code, outside of a function that says so")]
+
 mod harness;
 
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -122,7 +125,6 @@ fn folder() -> Folder {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
         folder.write(to, &fs::read_to_string(fixtures.join(from)).expect("the fixture"));
     }
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(folder.join("rsa.pem"), fs::Permissions::from_mode(0o600)).expect("the mode can be set");
     for (name, bundle) in [("rules.yaml", "bundle.yaml"), ("rsa-rules.yaml", "certificate.pem")] {
         let text = format!("clusters: {{it: {{bundle: {bundle}}}}}\nrules: [{{clusters: [it], namespace: default}}]\n");
@@ -166,7 +168,7 @@ fn octets(field: &str, entry: &Entry) -> Vec<u8> {
 }
 
 fn same_items(original: &str, opened: &str) {
-    let items = |text: &str| -> Vec<(Option<String>, Vec<(String, Vec<u8>)>)> {
+    let items = |text: &str| {
         let manifest = parse(text);
         let secrets = secrets(&manifest).into_iter().map(|object| {
             let mut items: Vec<_> =
@@ -174,7 +176,7 @@ fn same_items(original: &str, opened: &str) {
             items.sort();
             (object.name().map(ToOwned::to_owned), items)
         });
-        secrets.collect()
+        secrets.collect::<Vec<_>>()
     };
     assert_eq!(items(original), items(opened));
 }

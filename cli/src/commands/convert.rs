@@ -47,6 +47,8 @@ pub(crate) fn run(args: ConvertArgs, environment: &Environment, output: &Output)
         }
         Ok(done.text)
     })?;
-    notes.iter().for_each(|note| output.note(note));
+    for note in notes {
+        output.note(note);
+    }
     Ok(DONE)
 }

@@ -40,7 +40,9 @@ pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output)
         Some(item) => command.raw(&files, target.output.as_deref(), &item)?,
         None => sink::each(files, &target, Privacy::Public, output, |input, to| command.one(input, to))?,
     }
-    command.notes.iter().for_each(|note| output.note(note));
+    for note in command.notes {
+        output.note(note);
+    }
     Ok(DONE)
 }
 

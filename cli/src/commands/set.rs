@@ -6,6 +6,7 @@ use kseal_manifest::{Manifest, Object};
 
 use super::DONE;
 use crate::{
+    applying,
     args::{SealFormat, SetArgs, ValueArgs},
     changing::{self, Changes, NewValue, Whom},
     choosing::{self, Found},
@@ -69,7 +70,7 @@ pub(crate) fn run(args: SetArgs, environment: &Environment, output: &Output) -> 
     let format = found.1.format;
     let changes = Changes { set: vec![NewValue { key: item.clone(), value, field: wanted }], ..Changes::default() };
     let edits = changing::edits(&found, &changes, Some(&mut whom)).map_err(|error| error.at(&name))?;
-    let text = changing::apply(&name, &manifest, edits, output)?;
+    let text = applying::apply(&name, &manifest, edits, output)?;
     changing::report(&name, &text, namespaces, &rule.recipients, output)?;
     sink::write(vec![Outgoing::made_of(input, to, text)], Privacy::Public, output)?;
     output.note(format!(

@@ -2,6 +2,7 @@
 
 use super::DONE;
 use crate::{
+    applying,
     args::UnsetArgs,
     changing::{self, Changes},
     choosing,
@@ -25,7 +26,7 @@ pub(crate) fn run(args: UnsetArgs, output: &Output) -> Result<u8> {
     let removed: Vec<String> = changes.remove.iter().cloned().collect();
     let left = found.1.items().len().saturating_sub(removed.len());
     let edits = changing::edits(&found, &changes, None).map_err(|error| error.at(&name))?;
-    let text = changing::apply(&name, &manifest, edits, output)?;
+    let text = applying::apply(&name, &manifest, edits, output)?;
     sink::write(vec![sink::Outgoing::made_of(input, to, text)], Privacy::Public, output)?;
     output.note(format!("{name}: took {} out of {what}", removed.join(", ")));
     if left == 0 {

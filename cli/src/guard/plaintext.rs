@@ -97,7 +97,7 @@ pub(super) fn list<'k>(keys: impl Iterator<Item = &'k str>) -> String {
 }
 
 /// Whether a Secret holds sealed values, but not the annotation that says so.
-pub(super) fn lost_annotation(object: &Object<'_>) -> bool {
+pub(crate) fn lost_annotation(object: &Object<'_>) -> bool {
     let fields = Field::ALL.into_iter().filter_map(|field| object.node.get(field.name()));
     let mut values = fields.flat_map(Node::entries);
     meaning::is_secret(object)

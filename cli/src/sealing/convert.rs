@@ -12,13 +12,14 @@ use kseal_manifest::{Edit, Manifest, Node, Object, Path, Position, Tree, TreeEnt
 use zeroize::Zeroizing;
 
 use super::{
-    Sealing, Texts, check_size,
+    Sealing, Texts,
     in_place::{annotate, data_key_annotations},
     native,
     retype::{retype, set_metadata, untype_lists},
     upstream::scope_annotation,
 };
 use crate::{
+    applying,
     args::SealFormat,
     error::{Error, Result},
     meaning::{self, Meaning},
@@ -62,8 +63,7 @@ impl Sealing<'_> {
                 .hint("`kseal encrypt` seals what is plaintext, in each of the formats"));
         }
         edits.extend(untype_lists(&converted));
-        let text = manifest.apply(edits).map_err(|error| Error::input(format!("{name}: {error}")))?;
-        check_size(name, &text, self.output)?;
+        let text = applying::apply(name, &manifest, edits, self.output)?;
         Ok(Converted { text, changed: converted.len(), kept })
     }
 

@@ -1,8 +1,8 @@
 //! A Secret stays a Secret: its values become sealed texts where they stand.
 
 use kseal_api::names;
-use kseal_core::{ObjectRef, SealedObject, place, sealed_annotation};
-use kseal_crypto::{SealedValue, envelope::MAX_DATA_KEYS};
+use kseal_core::{Moved, ObjectRef, SealedObject, place, sealed_annotation};
+use kseal_crypto::SealedValue;
 use kseal_manifest::{Edit, Object, Position, Tree};
 
 use super::{Sealing, Texts, metadata, retype::set_metadata};
@@ -61,20 +61,31 @@ impl Sealing<'_> {
             return Err(Error::usage(format!("{what} is sealed with scope {}", sealed.scope))
                 .hint("leave out --scope, or decrypt and seal again"));
         }
-        let mut named = meaning::object_ref(object);
-        named.namespace =
-            named.namespace.or_else(|| self.placing.namespace.clone()).or(sealed.sealed_for.namespace.clone());
+        let named = self.named_as_sealed(object, sealed)?;
         let place = place(sealed.scope, &named).map_err(|error| Error::input(format!("{what}: {error}")))?;
         let texts = self.items(&items, &Placed { scope: sealed.scope, object: named, place }, rng)?;
-        let before = sealed.envelope().map_or(0, |envelope| envelope.data_keys().len());
-        if before + texts.data_keys.len() > MAX_DATA_KEYS {
-            return Err(Error::refused(format!("{what} would have more than {MAX_DATA_KEYS} data keys"))
-                .hint("`kseal reencrypt --compact` gathers all values under one"));
-        }
         let mut edits = metadata::without_copies(object);
         edits.extend(annotate(object, data_key_annotations(&texts).collect()));
         edits.extend(set_values(object, &items, &texts));
         Ok(edits)
+    }
+
+    /// The name under which the values that are sealed already open.
+    ///
+    /// # Errors
+    /// If that is another one than the rest would be sealed for: then not all would open in any place.
+    fn named_as_sealed(&self, object: &Object<'_>, sealed: &SealedObject) -> Result<ObjectRef> {
+        let mut named = meaning::object_ref(object);
+        let fallback = [&self.placing.namespace, &sealed.sealed_for.namespace, &self.placing.rule_namespace];
+        named.namespace = named.namespace.or_else(|| fallback.into_iter().flatten().next().cloned());
+        let differs = |said: &Option<String>, is: &Option<String>| said.is_some() && said != is;
+        let bound = named.bound_by(sealed.scope);
+        if differs(&sealed.sealed_for.namespace, &bound.namespace) || differs(&sealed.sealed_for.name, &bound.name) {
+            let moved = Moved { sealed_for: sealed.sealed_for.clone(), found_in: named };
+            return Err(Error::usage(format!("{} cannot take values: {moved}", meaning::describe(object)))
+                .hint("put it back to its place, or decrypt it and seal it anew for the new one"));
+        }
+        Ok(named)
     }
 }
 

@@ -51,7 +51,9 @@ struct Watch {
 pub(crate) fn run(folders: &[PathBuf], start: impl FnOnce() -> Child) -> Seen {
     let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).expect("inotify");
     let mut watch = Watch { inotify, folders: BTreeMap::new(), held: Vec::new() };
-    folders.iter().for_each(|folder| watch.folder(folder, false));
+    for folder in folders {
+        watch.folder(folder, false);
+    }
     let child = start();
     let id = child.id();
     let is_done = AtomicBool::new(false);
@@ -99,7 +101,9 @@ impl Watch {
                 appeared.push(folder.join(name.to_str().expect("UTF-8")));
             }
         }
-        appeared.iter().for_each(|path| self.appeared(path));
+        for path in &appeared {
+            self.appeared(path);
+        }
     }
 
     fn appeared(&mut self, path: &Path) {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::view::{Shown, Value, View};
 use crate::{
+    applying,
     changing::{self, Changes, NewValue, Whom},
     choosing::{self, Found},
     error::{Error, Result},
@@ -87,7 +88,7 @@ impl Base {
             let Some(changes) = diff.0.get(&opened.id) else { continue };
             edits.extend(changing::edits(found, changes, Some(whom))?);
         }
-        changing::apply(&self.name, &self.manifest, edits, output)
+        applying::apply(&self.name, &self.manifest, edits, output)
     }
 
     fn get(&self, id: &str) -> Option<&Opened> {
