@@ -110,7 +110,7 @@ impl Output {
         for char in format!("{value:#}\n").chars() {
             match char {
                 '\n' => text.push(char),
-                char if char.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(char))),
+                char if char.is_control() => text.extend(format!("\\u{:04x}", u32::from(char)).chars()),
                 char => text.push(char),
             }
         }
@@ -119,7 +119,11 @@ impl Output {
 
     /// A report for people to stdout, by its lines. What files hold is in it: no control character of theirs gets out.
     pub(crate) fn report(&self, lines: impl IntoIterator<Item = String>) -> Result<()> {
-        let text: String = lines.into_iter().map(|line| format!("{}\n", visible(&line))).collect();
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&visible(&line));
+            text.push('\n');
+        }
         self.data(text.as_bytes())
     }
 

@@ -77,5 +77,5 @@ fn no_item_decides_which_program_runs() {
 
 fn make_executable(folder: &Folder, name: &str) {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o755)).expect("the mode can be set");
 }

@@ -212,16 +212,16 @@ fn values_come_from_a_file_or_a_flag_that_warns() {
 
 /// Runs kseal while a named pipe that it reads holds it up: `meanwhile` happens when it has read all before the pipe.
 fn held_up(folder: &Folder, args: &[&str], meanwhile: impl FnOnce(), input: &str) -> harness::Run {
-    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().expect("the pipe works");
     assert!(made.success());
     std::thread::scope(|scope| {
         let run = scope.spawn(|| folder.kseal(args));
         // Opening it waits for the reader.
-        let mut pipe = std::fs::OpenOptions::new().write(true).open(folder.join("pipe")).unwrap();
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(folder.join("pipe")).expect("the pipe works");
         meanwhile();
-        std::io::Write::write_all(&mut pipe, input.as_bytes()).unwrap();
+        std::io::Write::write_all(&mut pipe, input.as_bytes()).expect("the pipe works");
         drop(pipe);
-        run.join().unwrap()
+        run.join().expect("the pipe works")
     })
 }
 
