@@ -102,6 +102,13 @@ pub(crate) fn is_file(path: &Path) -> bool {
     path.is_file()
 }
 
+/// The first file of this name in the folders that can be run, by its absolute path.
+pub(crate) fn program(name: &Path, folders: &[PathBuf]) -> Option<PathBuf> {
+    let mut found = folders.iter().map(|folder| folder.join(name));
+    let path = found.find(|path| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok())?;
+    std::path::absolute(path).ok()
+}
+
 /// When a file was last written.
 pub(crate) fn modified(path: &Path) -> Option<std::time::SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
@@ -136,8 +143,22 @@ pub(crate) enum Privacy {
     Secret,
 }
 
-/// Replaces a file in one step: a temporary file beside it is written, synced and renamed.
-pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> {
+/// Refuses a file whose text is not `expected` any more: what somebody else wrote meanwhile would be lost. What is no
+/// file, as a pipe, cannot be read twice and is not looked at.
+pub(crate) fn refuse_changed(path: &Path, expected: &str) -> Result<()> {
+    if path.exists() && !path.is_file() {
+        return Ok(());
+    }
+    match read_if_exists(path)? {
+        Some(now) if *now.text == *expected => Ok(()),
+        _ => Err(Error::refused(format!("{} was changed meanwhile, by something else", path.display()))
+            .hint("it was left as it is now; run it again")),
+    }
+}
+
+/// Replaces a file in one step: a temporary file beside it is written, synced and renamed. A file that was read to make
+/// what is written must still be as `expected`.
+pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy, expected: Option<&str>) -> Result<()> {
     let failed = |error: &io::Error| cannot_write(path, error);
     // A device or a pipe cannot be replaced, and may be a link that leads nowhere, as /dev/stdout does.
     if fs::metadata(path).is_ok_and(|before| !before.is_file() && !before.is_dir()) {
@@ -164,6 +185,9 @@ pub(crate) fn write(path: &Path, octets: &[u8], privacy: Privacy) -> Result<()> 
     let kept = if replaces { temporary.as_file().set_permissions(fs::Permissions::from_mode(mode)) } else { Ok(()) };
     let written = kept.and_then(|()| temporary.write_all(octets)).and_then(|()| temporary.as_file().sync_all());
     written.map_err(|error| failed(&error))?;
+    if let Some(expected) = expected {
+        refuse_changed(path, expected)?;
+    }
     temporary.persist(&target).map_err(|error| failed(&error.error))?;
     drop(doomed);
     Ok(())

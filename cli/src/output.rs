@@ -1,8 +1,12 @@
 //! The only module that prints: data to stdout, talk to stderr.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    borrow::Cow,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
+use zeroize::Zeroizing;
 
 use crate::{
     error::{Error, Result},
@@ -38,6 +42,23 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A text on one line, whose control characters are seen and do nothing: names in files of others must not rewrite what
+/// a terminal shows, or begin a line of a log.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown.into()
 }
 
 /// Where the program talks.
@@ -82,9 +103,43 @@ impl Output {
         written.map_err(|error| Error::file("cannot write to the standard output").because(&error))
     }
 
-    /// A report to stdout as JSON, one line end at the end.
+    /// A report to stdout as JSON, one line end at the end. `serde_json` leaves DEL and the C1 controls as they are, which
+    /// stand in strings only.
     pub(crate) fn json(&self, value: &serde_json::Value) -> Result<()> {
-        self.data(format!("{value:#}\n").as_bytes())
+        let mut text = String::new();
+        for char in format!("{value:#}\n").chars() {
+            match char {
+                '\n' => text.push(char),
+                char if char.is_control() => text.extend(format!("\\u{:04x}", u32::from(char)).chars()),
+                char => text.push(char),
+            }
+        }
+        self.data(text.as_bytes())
+    }
+
+    /// A report for people to stdout, by its lines. What files hold is in it: no control character of theirs gets out.
+    pub(crate) fn report(&self, lines: impl IntoIterator<Item = String>) -> Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&visible(&line));
+            text.push('\n');
+        }
+        self.data(text.as_bytes())
+    }
+
+    /// A text of many lines to stdout that keeps its tabs and line ends, and no other control character.
+    pub(crate) fn text(&self, text: &str) -> Result<()> {
+        let is_layout = |char| matches!(char, '\n' | '\r' | '\t');
+        let parts = text.split_inclusive(is_layout).map(|part| match part.char_indices().next_back() {
+            Some((at, char)) if is_layout(char) => (&part[..at], &part[at..]),
+            _ => (part, ""),
+        });
+        let mut shown = Zeroizing::new(String::with_capacity(text.len()));
+        for (part, layout) in parts {
+            shown.push_str(&visible(part));
+            shown.push_str(layout);
+        }
+        self.data(shown.as_bytes())
     }
 
     /// Something worth knowing, unless `--quiet`.
@@ -112,7 +167,7 @@ impl Output {
         }
     }
 
-    fn label<'l>(&self, label: &'l str, color: &str) -> std::borrow::Cow<'l, str> {
+    fn label<'l>(&self, label: &'l str, color: &str) -> Cow<'l, str> {
         if self.color { format!("\x1b[1;{color}m{label}\x1b[0m").into() } else { label.into() }
     }
 
@@ -121,6 +176,17 @@ impl Output {
         let label = label.as_ref();
         let space = if label.is_empty() { "" } else { " " };
         // Where stderr is gone there is nobody to tell.
-        let _ = writeln!(io::stderr().lock(), "{label}{space}{message}");
+        let _ = writeln!(io::stderr().lock(), "{label}{space}{}", visible(message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_seen_and_do_nothing() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{7}\n\u{9b}\u{7f}"), "a\\u{1b}[2Jb\\u{7}\\n\\u{9b}\\u{7f}");
+        assert!(matches!(visible("jürgen 'a' \\n"), Cow::Borrowed(_)));
     }
 }

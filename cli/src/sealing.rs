@@ -48,6 +48,8 @@ pub(crate) struct Sealing<'a> {
 /// A text whose Secrets are sealed.
 pub(crate) struct Sealed {
     pub text: Zeroizing<String>,
+    /// How many objects were plaintext Secrets: those that `--name` names.
+    pub plain: usize,
     /// How many Secrets were plaintext and are sealed now.
     pub changed: usize,
     /// How many objects were sealed before.
@@ -64,11 +66,14 @@ impl Sealing<'_> {
             .map_err(|error| Error::input(format!("{name}: {error}")).hint(wanted(text)))?;
         let mut rng = self.environment.rng();
         let mut edits = Vec::new();
-        let (mut changed, mut kept) = (0, 0);
+        let (mut changed, mut kept, mut plain) = (0, 0, 0);
         let objects = manifest.objects();
         for object in &objects {
             let more = match meaning::of(object).map_err(|error| error.at(name))? {
-                Meaning::Plain => self.object(object, &mut rng).map_err(|error| error.at(name))?,
+                Meaning::Plain => {
+                    plain += 1;
+                    self.object(object, &mut rng).map_err(|error| error.at(name))?
+                }
                 Meaning::Sealed(sealed) if sealed.format == Format::InPlace => {
                     self.rest_of(object, &sealed, &mut rng).map_err(|error| error.at(name))?
                 }
@@ -85,7 +90,7 @@ impl Sealing<'_> {
             edits.extend(retype::untype_lists(objects.iter().filter(|object| object.kind == "Secret")));
         }
         let text = applying::apply(name, &manifest, edits, self.output)?;
-        Ok(Sealed { text, changed, kept })
+        Ok(Sealed { text, plain, changed, kept })
     }
 
     /// Seals one plaintext Secret.

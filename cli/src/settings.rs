@@ -19,6 +19,9 @@ pub(crate) type Rng = UnwrapErr<getrandom::SysRng>;
 /// Names files of private keys, as in PATH.
 pub(crate) const KEY_FILE: &str = "KSEAL_KEY_FILE";
 
+/// Where programs are looked for without a PATH, as the C library does.
+const USUAL_PATH: &str = "/bin:/usr/bin";
+
 /// What the process was started with.
 pub(crate) struct Environment {
     /// It runs as `kubectl kseal`.
@@ -31,6 +34,8 @@ pub(crate) struct Environment {
     pub config: Option<PathBuf>,
     /// `VISUAL`, else `EDITOR`.
     pub editor: Option<String>,
+    /// `PATH`: the folders in which programs are looked for.
+    pub programs: Vec<PathBuf>,
     /// `XDG_RUNTIME_DIR`: a tmpfs of the user's own.
     pub runtime_dir: Option<PathBuf>,
     /// `TMPDIR`, or the system's default.
@@ -48,6 +53,7 @@ impl Environment {
             key_files: set(KEY_FILE).map(|list| env::split_paths(&list).collect()).unwrap_or_default(),
             config: set("KSEAL_CONFIG").map(PathBuf::from),
             editor: ["VISUAL", "EDITOR"].into_iter().find_map(|name| set(name)?.into_string().ok()),
+            programs: env::split_paths(&set("PATH").unwrap_or_else(|| USUAL_PATH.into())).collect(),
             runtime_dir: set("XDG_RUNTIME_DIR").map(PathBuf::from),
             temp_dir: env::temp_dir(),
         }

@@ -1,6 +1,9 @@
 //! Where texts come from and go to, the same for every command that changes files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use zeroize::Zeroizing;
 
@@ -10,6 +13,31 @@ use crate::{
     files::{self, Input, Privacy},
     output::Output,
 };
+
+/// A text on its way out.
+pub(crate) struct Outgoing {
+    /// `None`, or `-`, for the standard output.
+    to: Option<PathBuf>,
+    text: Zeroizing<String>,
+    /// What the file that it replaces must still hold.
+    expected: Option<Zeroizing<String>>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(to: Option<PathBuf>, text: Zeroizing<String>) -> Self {
+        Self { to: to.filter(|path| path != Path::new("-")), text, expected: None }
+    }
+
+    /// A text that was made of another one: if it goes where that came from, it must still be there when it is replaced.
+    pub(crate) fn made_of(input: Input, to: Option<PathBuf>, text: Zeroizing<String>) -> Self {
+        let new = Self::new(to, text);
+        let replaces = match (&input.path, &new.to) {
+            (Some(from), Some(to)) => from == to || files::are_same(from, to),
+            _ => false,
+        };
+        Self { expected: replaces.then_some(input.text), ..new }
+    }
+}
 
 /// The files to read: those given, else the standard input.
 pub(crate) fn inputs(files: Vec<PathBuf>, in_place: bool) -> Result<Vec<PathBuf>> {
@@ -30,12 +58,17 @@ pub(crate) fn each(
     mut work: impl FnMut(&Input, Option<&Path>) -> Result<Zeroizing<String>>,
 ) -> Result<()> {
     let mut results = Vec::new();
+    let mut seen = BTreeSet::new();
     for file in inputs(files, to.in_place)? {
+        // A file that is named twice is changed once.
+        if to.in_place && !seen.insert(files::absolute(&file)?) {
+            continue;
+        }
         let input = files::read(&file)?;
         refuse_input_as_output(&input, to.output.as_deref())?;
         let target = if to.in_place { input.path.clone() } else { to.output.clone() };
         let text = work(&input, target.as_deref())?;
-        results.push((target, text));
+        results.push(Outgoing::made_of(input, target, text));
     }
     write(results, privacy, output)
 }
@@ -51,20 +84,24 @@ pub(crate) fn refuse_input_as_output(input: &Input, target: Option<&Path>) -> Re
     }
 }
 
-/// Writes each text to its file, or all that have none (or `-`) to the standard output, as documents of one text.
-/// Nothing is written before everything is known.
-pub(crate) fn write(texts: Vec<(Option<PathBuf>, Zeroizing<String>)>, privacy: Privacy, output: &Output) -> Result<()> {
-    let mut joined: Vec<(Option<PathBuf>, Zeroizing<String>)> = Vec::new();
-    for (path, text) in texts {
-        let path = path.filter(|path| path != Path::new("-"));
-        match joined.iter_mut().find(|(other, _)| *other == path) {
-            Some((_, before)) => append(before, &text),
-            None => joined.push((path, text)),
+/// Writes each text to its file, or all that have none to the standard output, as documents of one text. Nothing is
+/// written before everything is known, and nothing if a file is another one by now.
+pub(crate) fn write(texts: Vec<Outgoing>, privacy: Privacy, output: &Output) -> Result<()> {
+    let mut joined: Vec<Outgoing> = Vec::new();
+    for new in texts {
+        match joined.iter_mut().find(|other| other.to == new.to) {
+            Some(before) => append(&mut before.text, &new.text),
+            None => joined.push(new),
         }
     }
-    for (path, text) in joined {
-        match path {
-            Some(path) => files::write(&path, text.as_bytes(), privacy)?,
+    for Outgoing { to, expected, .. } in &joined {
+        if let (Some(path), Some(expected)) = (to, expected) {
+            files::refuse_changed(path, expected)?;
+        }
+    }
+    for Outgoing { to, text, expected } in joined {
+        match to {
+            Some(path) => files::write(&path, text.as_bytes(), privacy, expected.as_ref().map(|it| it.as_str()))?,
             None => output.data(text.as_bytes())?,
         }
     }

@@ -146,3 +146,31 @@ fn items_of_a_typed_list_say_their_kind_themselves() {
     let opened = folder.kseal_with_input(&["decrypt", "--key", "rsa.yaml"], &list).succeeds().stdout;
     assert!(opened.starts_with("apiVersion: v1\nkind: List\n") && opened.contains("kind: Secret\n"), "{opened}");
 }
+
+#[test]
+fn a_file_that_is_given_twice_is_changed_once() {
+    let folder = Folder::with_keys();
+    folder.write("a.yaml", SECRET);
+    let twice = |command: &[&str]| folder.kseal(&[command, &["-i", "a.yaml", "./a.yaml"]].concat()).succeeds();
+    let objects = || folder.read("a.yaml").matches("apiVersion:").count();
+    twice(&["encrypt", "--keys", "bundle.yaml"]);
+    assert_eq!(objects(), 1, "{}", folder.read("a.yaml"));
+    twice(&["convert", "--to", "secret", "--key", "key.yaml", "--keys", "bundle.yaml"]);
+    assert_eq!(objects(), 1, "{}", folder.read("a.yaml"));
+    twice(&["decrypt", "--key", "key.yaml"]);
+    assert_eq!(objects(), 1, "{}", folder.read("a.yaml"));
+}
+
+#[test]
+fn one_name_is_not_given_to_several_secrets() {
+    let folder = Folder::with_keys();
+    folder.write("one.yaml", SECRET);
+    folder.write("two.yaml", &format!("{SECRET}---\n{}", SECRET.replace("name: db", "name: other")));
+    let named = |files: &[&str]| folder.kseal(&[&["encrypt", "--keys", "bundle.yaml", "--name", "x"], files].concat());
+    named(&["one.yaml"]).succeeds();
+    for files in [&["two.yaml"][..], &["one.yaml", "one.yaml"]] {
+        let run = named(files).exits_with(2);
+        assert_eq!(run.stdout, "");
+        assert!(run.stderr.contains("--name names one object"), "{}", run.stderr);
+    }
+}

@@ -58,3 +58,24 @@ fn without_a_key_or_a_program_nothing_runs() {
     let missing = run(&folder, &["--", "no-such-program"]).exits_with(7);
     assert!(missing.stderr.contains("cannot run no-such-program"), "{}", missing.stderr);
 }
+
+#[test]
+fn no_item_decides_which_program_runs() {
+    let folder = sealed(&["PATH=evil", "a=1"]);
+    folder.write("evil/true", "#!/bin/sh\necho evil ran\n");
+    make_executable(&folder, "evil/true");
+    let refused = run(&folder, &["--", "true"]).exits_with(6);
+    assert!(refused.stderr.contains("told what to run: PATH"), "{}", refused.stderr);
+    assert_eq!(run(&folder, &["--allow-dangerous-names", "--", "true"]).succeeds().stdout, "");
+    let script = "#!/bin/sh\necho \"$X_PATH $X_a\"\n";
+    folder.write("show", script);
+    make_executable(&folder, "show");
+    assert_eq!(run(&folder, &["--prefix", "X_", "--", "./show"]).succeeds().stdout, "evil 1\n");
+    let name = run(&folder, &["--prefix", "X_", "--", "sh", "-c", "echo $0"]).succeeds().stdout;
+    assert_eq!(name, "sh\n");
+}
+
+fn make_executable(folder: &Folder, name: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o755)).expect("the mode can be set");
+}

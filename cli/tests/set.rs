@@ -209,3 +209,38 @@ fn values_come_from_a_file_or_a_flag_that_warns() {
     let line_end = set(&folder, "a", "x\n").succeeds();
     assert!(line_end.stderr.contains("ends in a line end"), "{}", line_end.stderr);
 }
+
+/// Runs kseal while a named pipe that it reads holds it up: `meanwhile` happens when it has read all before the pipe.
+fn held_up(folder: &Folder, args: &[&str], meanwhile: impl FnOnce(), input: &str) -> harness::Run {
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().expect("the pipe works");
+    assert!(made.success());
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| folder.kseal(args));
+        // Opening it waits for the reader.
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(folder.join("pipe")).expect("the pipe works");
+        meanwhile();
+        std::io::Write::write_all(&mut pipe, input.as_bytes()).expect("the pipe works");
+        drop(pipe);
+        run.join().expect("the pipe works")
+    })
+}
+
+#[test]
+fn what_others_change_while_the_value_is_waited_for_stays() {
+    let folder = sealed("kseal");
+    let args = ["set", "db.yaml", "password", "--keys", "bundle.yaml", "--from-file", "pipe"];
+    held_up(&folder, &args, || drop(set(&folder, "user", "bob").succeeds()), "new").succeeds();
+    assert_eq!((get(&folder, "password"), get(&folder, "user")), ("new".into(), "bob".into()));
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_worked_on_is_left_as_it_is() {
+    let folder = Folder::with_keys();
+    folder.write("db.yaml", SECRET);
+    let changed = format!("{SECRET}  # changed\n");
+    let args = ["encrypt", "-i", "db.yaml", "pipe", "--keys", "bundle.yaml"];
+    let run = held_up(&folder, &args, || folder.write("db.yaml", &changed), SECRET).exits_with(6);
+    assert!(run.stderr.contains("db.yaml was changed meanwhile"), "{}", run.stderr);
+    assert!(run.stderr.contains("run it again"), "{}", run.stderr);
+    assert_eq!(folder.read("db.yaml"), changed);
+}

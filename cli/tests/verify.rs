@@ -105,3 +105,37 @@ fn plaintext_is_a_finding_and_what_cannot_be_read_an_error() {
     let run = folder.kseal(&["verify", "none.yaml", "db.yaml"]).exits_with(7);
     assert!(run.stdout.contains("db.yaml:1: SealedSecret prod/db: ok"), "all others are checked: {}", run.stdout);
 }
+
+#[test]
+fn control_characters_of_files_reach_neither_terminal_nor_log() {
+    let folder = sealed();
+    let hostile = folder
+        .read("db.yaml")
+        .replace("password:", "\"p\\e[2J\\nerror: \\u009b\":")
+        .replace("name: db", "name: \"d\\e\\ab\"");
+    folder.write("h\u{1b}.yaml", &hostile);
+    folder.write("plain\u{1b}.yaml", &PLAIN.replace("password:", "\"p\\e\\a\":"));
+    folder.write("broken\u{1b}.yaml", "kind: Secret\nstringData: {\"a\\e\": 1, \"a\\e\": \u{1b}\n");
+    let commands: [&[&str]; 9] = [
+        &["verify", "--key", "key.yaml", "--keys", "bundle.yaml", "h\u{1b}.yaml", "plain\u{1b}.yaml"],
+        &["verify", "-o", "json", "h\u{1b}.yaml"],
+        &["inspect", "--key", "key.yaml", "h\u{1b}.yaml", "plain\u{1b}.yaml"],
+        &["inspect", "-o", "json", "h\u{1b}.yaml"],
+        &["check", "."],
+        &["reencrypt", "--keys", "bundle.yaml", "--key", "key.yaml", "."],
+        &["decrypt", "--key", "key.yaml", "h\u{1b}.yaml"],
+        &["verify", "broken\u{1b}.yaml"],
+        &["git", "textconv", "broken\u{1b}.yaml"],
+    ];
+    for command in commands {
+        let run = folder.kseal(command);
+        for text in [&run.stdout, &run.stderr] {
+            let mut controls = text.chars().filter(|char| char.is_control() && *char != '\n');
+            assert_eq!(controls.next(), None, "{command:?}: {text:?}");
+            assert!(!text.lines().any(|line| line.starts_with("error: \u{9b}")), "{command:?}: {text:?}");
+        }
+    }
+    let inspected = folder.kseal(&["inspect", "h\u{1b}.yaml"]);
+    assert!(inspected.stdout.starts_with("h\\u{1b}.yaml:1: "), "{}", inspected.stdout);
+    assert!(inspected.stdout.contains("p\\u{1b}[2J\\nerror: \\u{9b}"), "{}", inspected.stdout);
+}

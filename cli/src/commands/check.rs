@@ -1,9 +1,6 @@
 //! `kseal check`: guards a repository against plaintext.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::json;
@@ -41,7 +38,7 @@ pub(crate) fn run(args: CheckArgs, output: &Output) -> Result<u8> {
     }
     match args.report.format {
         ReportFormat::Json => output.json(&check.to_json())?,
-        ReportFormat::Text => output.data(check.to_text().as_bytes())?,
+        ReportFormat::Text => output.report(check.to_lines())?,
     }
     check.tell(output);
     // Whatever else was found: that not everything was looked at must not be overheard.
@@ -151,13 +148,11 @@ impl Check {
         json!({ "files": self.files, "findings": self.findings, "notes": self.notes })
     }
 
-    fn to_text(&self) -> String {
-        let mut text = String::new();
-        for Located { file, finding } in &self.findings {
-            // Writing to a String does not fail.
-            let _ = writeln!(text, "{file}:{}: {}\n  hint: {}", finding.line, finding.message, finding.hint);
-        }
-        text
+    fn to_lines(&self) -> Vec<String> {
+        let lines = |Located { file, finding }: &Located| {
+            [format!("{file}:{}: {}", finding.line, finding.message), format!("  hint: {}", finding.hint)]
+        };
+        self.findings.iter().flat_map(lines).collect()
     }
 
     fn tell(&self, output: &Output) {

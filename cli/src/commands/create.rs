@@ -89,7 +89,7 @@ fn create(common: CreateCommon, contents: &Contents, environment: &Environment, 
     }
     let file = to.as_deref().filter(|path| *path != Path::new("-"));
     let place = file.map(|path| format!("{}: ", path.display())).unwrap_or_default();
-    sink::write(vec![(to, sealed.text)], Privacy::Public, output)?;
+    sink::write(vec![sink::Outgoing::new(to, sealed.text)], Privacy::Public, output)?;
     let count = words::count(contents.items.len(), "value");
     output.note(format!("{place}sealed Secret {name} of {count} for {}", recipients.describe(format)));
     Ok(DONE)

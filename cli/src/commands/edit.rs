@@ -162,7 +162,11 @@ impl Session<'_> {
         let name = self.name();
         let namespaces = self.namespaces();
         changing::report(&name, text, namespaces, &self.resolved.recipients, self.output)?;
-        sink::write(vec![(Some(self.to.clone()), Zeroizing::new(text.to_owned()))], Privacy::Public, self.output)?;
+        sink::write(
+            vec![sink::Outgoing::new(Some(self.to.clone()), Zeroizing::new(text.to_owned()))],
+            Privacy::Public,
+            self.output,
+        )?;
         for told in diff.tell(base) {
             let whom = self.resolved.recipients.describe(super::set::seal_format(told.format));
             let whom = if told.is_sealed { format!(", sealed for {whom}") } else { String::new() };
@@ -176,7 +180,7 @@ impl Session<'_> {
         if self.to == self.file {
             return Ok(());
         }
-        sink::write(vec![(Some(self.to.clone()), base.text.clone())], Privacy::Public, self.output)
+        sink::write(vec![sink::Outgoing::new(Some(self.to.clone()), base.text.clone())], Privacy::Public, self.output)
     }
 
     fn lost(&self) -> Error {

@@ -31,6 +31,7 @@ pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output)
         placing: Placing { scope: scope.map(Into::into), namespace, name, ..Placing::default() },
         format,
         allow_empty,
+        named: 0,
         notes: Vec::new(),
         environment,
         output,
@@ -51,6 +52,8 @@ struct Encrypt<'a> {
     placing: Placing,
     format: Option<SealFormat>,
     allow_empty: bool,
+    /// How many Secrets are named by `--name`, if it is given.
+    named: usize,
     /// What was done, to be said once it is.
     notes: Vec<String>,
     environment: &'a Environment,
@@ -69,6 +72,11 @@ impl Encrypt<'_> {
         let sealing = self.sealing(&resolved, previous);
         let sealed = sealing.seal(&input.name(), &input.text)?;
         let format = sealing.format;
+        self.named += sealed.plain;
+        if self.named > 1 && self.placing.name.is_some() {
+            return Err(Error::usage("--name names one object, and there are several Secrets to seal")
+                .hint("write the names into the Secrets, or seal them one by one"));
+        }
         self.tell(&input.name(), &sealed, &resolved, format);
         Ok(sealed.text)
     }
@@ -138,7 +146,7 @@ impl Encrypt<'_> {
                 render(&fragment(sealed, format), Style::Yaml)
             }
         };
-        sink::write(vec![(target.map(ToOwned::to_owned), text)], Privacy::Public, self.output)
+        sink::write(vec![sink::Outgoing::new(target.map(ToOwned::to_owned), text)], Privacy::Public, self.output)
     }
 }
 

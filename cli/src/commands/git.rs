@@ -37,6 +37,6 @@ fn show(args: TextconvArgs, environment: &Environment, output: &Output) -> Resul
             None
         }
     };
-    output.data(textconv::show(text, ring.as_ref()).as_bytes())?;
+    output.text(&textconv::show(text, ring.as_ref()))?;
     Ok(DONE)
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(args: InspectArgs, environment: &Environment, output: &Output)
     }
     match args.report.format {
         ReportFormat::Json => output.json(&json!({ "objects": reports }))?,
-        ReportFormat::Text => output.data(text::render(&reports).as_bytes())?,
+        ReportFormat::Text => output.report(text::render(&reports))?,
     }
     Ok(DONE)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(args: ManArgs, output: &Output) -> Result<u8> {
     let mut pages = Vec::new();
     collect(&command, &mut pages)?;
     for (name, page) in &pages {
-        files::write(&folder.join(name), page, Privacy::Public)?;
+        files::write(&folder.join(name), page, Privacy::Public, None)?;
     }
     output.note(format!("wrote {} pages to {}", pages.len(), folder.display()));
     Ok(DONE)

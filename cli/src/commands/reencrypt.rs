@@ -136,7 +136,7 @@ impl Reencrypt<'_> {
         let Reencrypted { text, objects, errors: failed } = work.run(&name, &manifest)?;
         errors.extend(failed);
         if let Some(text) = text.filter(|_| self.writes) {
-            files::write(path, text.as_bytes(), Privacy::Public)?;
+            files::write(path, text.as_bytes(), Privacy::Public, Some(manifest.text()))?;
         }
         Ok(Fate::Looked(objects))
     }
@@ -154,7 +154,7 @@ impl Reencrypt<'_> {
                 format!("change at the source, since {why}: {} {}", object.object, items.join(", "))
             }));
         }
-        lines.iter().try_for_each(|line| self.output.data(format!("{}: {line}\n", path.display()).as_bytes()))
+        self.output.report(lines.into_iter().map(|line| format!("{}: {line}", path.display())))
     }
 
     fn conclude(&self, outcome: &Outcome) -> Result<u8> {

@@ -2,7 +2,7 @@
 
 use kseal_core::{Format, SealedObject};
 use kseal_crypto::Plaintext;
-use kseal_manifest::Object;
+use kseal_manifest::{Manifest, Object};
 
 use super::DONE;
 use crate::{
@@ -18,26 +18,35 @@ use crate::{
     recipients::Resolver,
     secret::{self, Field},
     settings::Environment,
-    sink,
+    sink::{self, Outgoing},
 };
 
 pub(crate) fn run(args: SetArgs, environment: &Environment, output: &Output) -> Result<u8> {
     let SetArgs { target, item, value, string_data, data, choice, recipients, keys } = args;
-    let input = files::read(&target.file).map_err(|error| error.hint("`kseal create` makes a new file"))?;
+    let wanted = if string_data { Some(Field::StringData) } else { data.then_some(Field::Data) };
+    let read = || files::read(&target.file).map_err(|error| error.hint("`kseal create` makes a new file"));
+    let mut input = read()?;
     let name = input.name();
-    let to = target.output.or_else(|| input.path.clone());
+    let to = target.output.clone().or_else(|| input.path.clone());
     let mut resolver = Resolver::new(recipients.settle(environment), environment.now(), output);
     let rule = resolver.resolve(to.as_deref())?;
-    let manifest = choosing::parse(&name, &input.text)?;
     let namespaces = [choice.namespace.as_deref(), rule.namespace.as_deref()];
-    let (object, sealed) = choosing::only(&name, &manifest, choice.object.as_deref())?;
-    let found = (object, namespaces.into_iter().fold(sealed, SealedObject::or_in));
-    let wanted = if string_data { Some(Field::StringData) } else { data.then_some(Field::Data) };
-    check(&found, &item, wanted).map_err(|error| error.at(&name))?;
     let mut whom = Whom { recipients: &rule.recipients, now: environment.now(), rng: environment.rng() };
-    whom.check(found.1.format)?;
+    let ready = |manifest: &Manifest, whom: &Whom<'_>| {
+        let found = find(&name, manifest, choice.object.as_deref(), namespaces)?;
+        check(&found, &item, wanted).map_err(|error| error.at(&name))?;
+        whom.check(found.1.format)
+    };
+    ready(&choosing::parse(&name, &input.text)?, &whom)?;
 
     let value = read_value(value, &item, input.path.is_none(), output)?;
+    // It may have taken a while, in which others changed the file: their changes stay.
+    if input.path.as_deref().is_some_and(files::is_file) {
+        input = read()?;
+    }
+    let manifest = choosing::parse(&name, &input.text)?;
+    ready(&manifest, &whom)?;
+    let found = find(&name, &manifest, choice.object.as_deref(), namespaces)?;
     if wanted == Some(Field::StringData) && std::str::from_utf8(&value).is_err() {
         return Err(Error::input(format!("the value of {item} is no text, and stringData holds text only"))
             .hint("leave out --string-data"));
@@ -52,7 +61,7 @@ pub(crate) fn run(args: SetArgs, environment: &Environment, output: &Output) -> 
         {
             output.note(format!("{name}: {item} of {what} has this value already and stays as it is"));
             if to != input.path || to.is_none() {
-                sink::write(vec![(to, input.text)], Privacy::Public, output)?;
+                sink::write(vec![Outgoing::new(to, input.text)], Privacy::Public, output)?;
             }
             return Ok(DONE);
         }
@@ -63,13 +72,23 @@ pub(crate) fn run(args: SetArgs, environment: &Environment, output: &Output) -> 
     let edits = changing::edits(&found, &changes, Some(&mut whom)).map_err(|error| error.at(&name))?;
     let text = applying::apply(&name, &manifest, edits, output)?;
     changing::report(&name, &text, namespaces, &rule.recipients, output)?;
-    sink::write(vec![(to, text)], Privacy::Public, output)?;
+    sink::write(vec![Outgoing::made_of(input, to, text)], Privacy::Public, output)?;
     output.note(format!(
         "{name}: {} {item} of {what}, sealed for {}",
         if is_new { "added" } else { "set" },
         rule.recipients.describe(seal_format(format))
     ));
     Ok(DONE)
+}
+
+fn find<'m>(
+    name: &str,
+    manifest: &'m Manifest,
+    object: Option<&str>,
+    namespaces: [Option<&str>; 2],
+) -> Result<Found<'m>> {
+    let (object, sealed) = choosing::only(name, manifest, object)?;
+    Ok((object, namespaces.into_iter().fold(sealed, SealedObject::or_in)))
 }
 
 /// The format in the words of the command line.

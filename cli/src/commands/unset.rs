@@ -27,7 +27,7 @@ pub(crate) fn run(args: UnsetArgs, output: &Output) -> Result<u8> {
     let left = found.1.items().len().saturating_sub(removed.len());
     let edits = changing::edits(&found, &changes, None).map_err(|error| error.at(&name))?;
     let text = applying::apply(&name, &manifest, edits, output)?;
-    sink::write(vec![(to, text)], Privacy::Public, output)?;
+    sink::write(vec![sink::Outgoing::made_of(input, to, text)], Privacy::Public, output)?;
     output.note(format!("{name}: took {} out of {what}", removed.join(", ")));
     if left == 0 {
         output.warn(format!("{name}: {what} has no value left"));

@@ -1,6 +1,6 @@
 //! `kseal verify`: checks that sealed files will open.
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
 use kseal_core::{Format, MAX_OBJECT_BYTES, SealedObject, WARN_OBJECT_BYTES};
 use kseal_crypto::KeyRing;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: VerifyArgs, environment: &Environment, output: &Output) 
     let reports = verify.reports;
     match args.report.format {
         ReportFormat::Json => output.json(&json!({ "objects": reports }))?,
-        ReportFormat::Text => output.data(to_text(&reports).as_bytes())?,
+        ReportFormat::Text => output.report(to_lines(&reports))?,
     }
     tell(&reports, output);
     if let Some(last) = errors.pop() {
@@ -201,24 +201,21 @@ impl Report {
     }
 }
 
-fn to_text(reports: &[Report]) -> String {
-    let mut text = String::new();
+fn to_lines(reports: &[Report]) -> Vec<String> {
+    let mut lines = Vec::new();
     for report in reports {
         let verdict = match (report.ok, report.opened) {
             (true, true) => "ok, opens",
             (true, false) => "ok",
             (false, _) => "not ok",
         };
-        // Writing to a String does not fail.
-        let _ = writeln!(text, "{}:{}: {}: {verdict}", report.file, report.line, report.what);
+        lines.push(format!("{}:{}: {}: {verdict}", report.file, report.line, report.what));
         for finding in &report.findings {
-            let _ = writeln!(text, "  {}", finding.message);
-            if let Some(hint) = &finding.hint {
-                let _ = writeln!(text, "    hint: {hint}");
-            }
+            lines.push(format!("  {}", finding.message));
+            lines.extend(finding.hint.as_ref().map(|hint| format!("    hint: {hint}")));
         }
     }
-    text
+    lines
 }
 
 /// Says what was not checked.

@@ -101,8 +101,8 @@ fn holds_ours(path: &Path) -> Result<bool> {
 
 /// Writes the file with our lines, or without.
 fn write(path: &Path, with: bool) -> Result<()> {
-    let before = files::read_if_exists(path)?;
-    let before = before.as_ref().map_or("", |before| before.text.as_str());
+    let read = files::read_if_exists(path)?;
+    let before = read.as_ref().map_or("", |read| read.text.as_str());
     let after = attributes(before, with);
     if after == before {
         return Ok(());
@@ -110,7 +110,7 @@ fn write(path: &Path, with: bool) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         files::make_folder(folder)?;
     }
-    files::write(path, after.as_bytes(), Privacy::Public)
+    files::write(path, after.as_bytes(), Privacy::Public, read.as_ref().map(|read| read.text.as_str()))
 }
 
 /// The text of attributes with our lines at the end, or without them.

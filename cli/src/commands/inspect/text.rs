@@ -3,18 +3,18 @@
 use std::fmt::Write as _;
 
 use super::report::{Bound, ItemReport, RecipientReport, Report};
+use crate::output::visible;
 
 /// All reports, an empty line between them.
-pub(super) fn render(reports: &[Report]) -> String {
-    reports.iter().map(object).collect::<Vec<_>>().join("\n")
+pub(super) fn render(reports: &[Report]) -> Vec<String> {
+    reports.iter().map(object).collect::<Vec<_>>().join(&String::new())
 }
 
-// Writing to a String does not fail.
-fn object(report: &Report) -> String {
-    let mut text = String::new();
+fn object(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
     let name = report.name.as_deref().unwrap_or("(no name)");
     let name = report.namespace.as_ref().map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
-    let _ = writeln!(text, "{}:{}: {} {name}", report.file, report.line, report.kind);
+    lines.push(format!("{}:{}: {} {name}", report.file, report.line, report.kind));
     let format = match report.format {
         Some("kseal") => "kseal",
         Some("bitnami") => "bitnami (sealed-secrets)",
@@ -22,28 +22,28 @@ fn object(report: &Report) -> String {
         Some(_) => "plaintext, not sealed",
         None => "cannot be told",
     };
-    field(&mut text, "format", format);
+    field(&mut lines, "format", format);
     if let Some(scope) = &report.scope {
-        field(&mut text, "scope", scope);
+        field(&mut lines, "scope", scope);
     }
     if let Some(place) = &report.place {
-        field(&mut text, "opens in", &self::place(place));
+        field(&mut lines, "opens in", &self::place(place));
     }
-    field(&mut text, "size", &format!("{} bytes of JSON", report.json_bytes));
+    field(&mut lines, "size", &format!("{} bytes of JSON", report.json_bytes));
     for (number, problem) in report.problems.iter().enumerate() {
-        field(&mut text, if number == 0 { "problems" } else { "" }, problem);
+        field(&mut lines, if number == 0 { "problems" } else { "" }, problem);
     }
     let rows: Vec<[String; 4]> = report.items.iter().map(item).collect();
-    table(&mut text, "items", &rows);
+    table(&mut lines, "items", &rows);
     for data_key in &report.data_keys {
         let rows: Vec<[String; 4]> = data_key.recipients.iter().map(recipient).collect();
-        table(&mut text, &format!("data key {}", data_key.handle), &rows);
+        table(&mut lines, &format!("data key {}", data_key.handle), &rows);
     }
-    text
+    lines
 }
 
-fn field(text: &mut String, name: &str, value: &str) {
-    let _ = writeln!(text, "  {name:<9} {value}");
+fn field(lines: &mut Vec<String>, name: &str, value: &str) {
+    lines.push(format!("  {name:<9} {value}"));
 }
 
 fn place(place: &Bound) -> String {
@@ -83,15 +83,18 @@ fn recipient(recipient: &RecipientReport) -> [String; 4] {
 }
 
 /// Rows with their columns aligned.
-fn table(text: &mut String, title: &str, rows: &[[String; 4]]) {
-    let _ = writeln!(text, "  {title}{}", if rows.is_empty() { ": none" } else { "" });
+fn table(lines: &mut Vec<String>, title: &str, rows: &[[String; 4]]) {
+    lines.push(format!("  {title}{}", if rows.is_empty() { ": none" } else { "" }));
+    // Aligned as they are shown.
+    let rows: Vec<[String; 4]> = rows.iter().map(|row| row.each_ref().map(|cell| visible(cell).into_owned())).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
-    for row in rows {
+    for row in &rows {
         let mut line = String::from("   ");
         for (cell, width) in row.iter().zip(widths.into_iter().chain([0])) {
+            // Writing to a String does not fail.
             let _ = write!(line, " {cell:<width$} ");
         }
-        let _ = writeln!(text, "{}", line.trim_end());
+        lines.push(line.trim_end().to_owned());
     }
 }

@@ -23,7 +23,7 @@ fn public(args: &ExportArgs, output: &Output) -> Result<u8> {
     }
     let text = key_manifest::bundle(&bundle);
     match &args.output {
-        Some(path) => files::write(path, text.as_bytes(), Privacy::Public)?,
+        Some(path) => files::write(path, text.as_bytes(), Privacy::Public, None)?,
         None => output.data(text.as_bytes())?,
     }
     Ok(DONE)

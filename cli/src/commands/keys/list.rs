@@ -37,7 +37,7 @@ pub(crate) fn run(args: ListArgs, environment: &Environment, output: &Output) ->
     }
     match args.report.format {
         ReportFormat::Json => output.json(&rows.iter().map(Row::json).collect())?,
-        ReportFormat::Text => output.data(table(&rows, args.wide).as_bytes())?,
+        ReportFormat::Text => output.report(table(&rows, args.wide))?,
     }
     Ok(DONE)
 }
@@ -182,17 +182,15 @@ impl Row {
     }
 }
 
-fn table(rows: &[Row], wide: bool) -> String {
+fn table(rows: &[Row], wide: bool) -> Vec<String> {
     let header =
         ["FINGERPRINT", "SUITE", "KIND", "STATE", "SEALS", "CREATED", "EXPIRES", "FROM"].map(ToOwned::to_owned);
     let rows: Vec<[String; 8]> = std::iter::once(header).chain(rows.iter().map(|row| row.cells(wide))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..8).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
+    let line = |row: &[String; 8]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
