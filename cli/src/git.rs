@@ -10,7 +10,10 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files,
+};
 
 /// A file of the index that differs from the last commit.
 pub(crate) struct Staged {
@@ -46,12 +49,17 @@ pub(crate) fn succeeds<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Re
 }
 
 /// The files below a folder that are in the index, also those that are ignored. None outside of a repository.
-pub(crate) fn tracked(folder: &Path) -> Vec<PathBuf> {
+///
+/// # Errors
+/// If git does not answer in a repository.
+pub(crate) fn tracked(folder: &Path) -> Result<Vec<PathBuf>> {
     use std::os::unix::ffi::OsStrExt as _;
-    let args = [OsStr::new("-C"), folder.as_os_str(), OsStr::new("ls-files"), OsStr::new("-z")];
-    let listed = run(args).unwrap_or_default();
+    if !files::absolute(folder)?.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
+        return Ok(Vec::new());
+    }
+    let listed = run([OsStr::new("-C"), folder.as_os_str(), OsStr::new("ls-files"), OsStr::new("-z")])?;
     let paths = listed.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-    paths.map(|path| folder.join(OsStr::from_bytes(path))).collect()
+    Ok(paths.map(|path| folder.join(OsStr::from_bytes(path))).collect())
 }
 
 /// The files that a commit would add or change: regular files only, neither links nor submodules.

@@ -244,3 +244,11 @@ fn pre_commit_runs_what_the_program_knows() {
     let args: Vec<&str> = entry.split(' ').chain(["sealed.yaml", "bundle.yaml"]).collect();
     folder.kseal(&args).succeeds();
 }
+
+#[test]
+fn a_repository_in_which_git_does_not_answer_is_not_taken_for_checked() {
+    let folder = Folder::with_keys();
+    folder.write(".git/HEAD", "this is no repository");
+    let run = folder.kseal(&["check", "."]).exits_with(7);
+    assert!(run.stderr.contains("tracked files"), "{}", run.stderr);
+}

@@ -82,7 +82,11 @@ impl Check {
             }
             return;
         }
-        for found in walk::committed(path, exclude, &git::tracked(path)) {
+        let tracked = git::tracked(path).unwrap_or_else(|error| {
+            self.errors.push(error.at("cannot look for tracked files that git ignores"));
+            Vec::new()
+        });
+        for found in walk::committed(path, exclude, &tracked) {
             match found {
                 Ok(path) if files::len(&path).is_some_and(|len| len > MAX_WALKED) => {
                     self.files += 1;

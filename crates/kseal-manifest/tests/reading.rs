@@ -206,6 +206,12 @@ fn no_error_repeats_a_value() {
 }
 
 #[test]
+fn a_null_item_does_not_hide_the_others_of_a_list() {
+    let manifest = Manifest::parse("kind: List\nitems:\n-\n- {kind: Secret, metadata: {name: a}}\n").unwrap();
+    assert_eq!(manifest.objects().iter().map(kseal_manifest::Object::name).collect::<Vec<_>>(), [Some("a")]);
+}
+
+#[test]
 fn objects_are_found_also_in_lists() {
     let text = "\
 kind: List
