@@ -156,8 +156,7 @@ fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
 /// If it belongs to another user, who could choose the recipients. So does a link to a file of one's own: what stands
 /// beside the link is not what the file means.
 pub(crate) fn find(folder: &Path) -> Result<Option<PathBuf>> {
-    let root = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
-    let last = root.unwrap_or(folder);
+    let last = files::repository(folder).unwrap_or(folder);
     for ancestor in folder.ancestors() {
         let path = ancestor.join(NAME);
         if path.exists() {

@@ -276,6 +276,11 @@ pub(crate) fn is_readable_by_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0)
 }
 
+/// The root of the git repository that an absolute folder is in.
+pub(crate) fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|ancestor| ancestor.join(".git").exists())
+}
+
 /// The users who own a file and, if the path is a link, the link.
 pub(crate) fn owners(path: &Path) -> Vec<u32> {
     [fs::symlink_metadata(path), fs::metadata(path)].into_iter().flatten().map(|metadata| metadata.uid()).collect()

@@ -54,7 +54,7 @@ pub(crate) fn succeeds<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Re
 /// If git does not answer in a repository.
 pub(crate) fn tracked(folder: &Path) -> Result<Vec<PathBuf>> {
     use std::os::unix::ffi::OsStrExt as _;
-    if !files::absolute(folder)?.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
+    if files::repository(&files::absolute(folder)?).is_none() {
         return Ok(Vec::new());
     }
     let listed = run([OsStr::new("-C"), folder.as_os_str(), OsStr::new("ls-files"), OsStr::new("-z")])?;

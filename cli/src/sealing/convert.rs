@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kseal_api::names;
-use kseal_core::{Format, ObjectRef, SealedObject, seal_upstream, sealed_annotation};
+use kseal_core::{Format, ObjectRef, SealedObject, sealed_annotation};
 use kseal_crypto::{KeyRing, Plaintext};
 use kseal_manifest::{Edit, Manifest, Node, Object, Path, Position, Tree, TreeEntry};
 use zeroize::Zeroizing;
@@ -92,10 +92,7 @@ impl Sealing<'_> {
         placed: &Placed,
         rng: &mut Rng,
     ) -> Result<Vec<Edit>> {
-        let recipient = self.recipients.rsa(self.now)?;
-        let values = items.iter().map(|item| (item.key.as_str(), item.value.as_slice()));
-        let texts = seal_upstream(&placed.place, recipient, values, rng)
-            .map_err(|error| Error::no_key("cannot seal").because(&error))?;
+        let texts = self.upstream_items(items, placed, rng)?;
         let wanted = scope_annotation(placed.scope);
         let mut edits = retype(object, names::UPSTREAM_API_VERSION, names::SEALED_SECRET);
         // Upstream reads the scope from these annotations: one that meant nothing before must not widen it.

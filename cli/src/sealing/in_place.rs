@@ -78,10 +78,7 @@ impl Sealing<'_> {
         let mut named = meaning::object_ref(object);
         let fallback = [&self.placing.namespace, &sealed.sealed_for.namespace, &self.placing.rule_namespace];
         named.namespace = named.namespace.or_else(|| fallback.into_iter().flatten().next().cloned());
-        let differs = |said: &Option<String>, is: &Option<String>| said.is_some() && said != is;
-        let bound = named.bound_by(sealed.scope);
-        if differs(&sealed.sealed_for.namespace, &bound.namespace) || differs(&sealed.sealed_for.name, &bound.name) {
-            let moved = Moved { sealed_for: sealed.sealed_for.clone(), found_in: named };
+        if let Some(moved) = Moved::find(sealed.scope, &sealed.sealed_for, &named) {
             return Err(Error::usage(format!("{} cannot take values: {moved}", meaning::describe(object)))
                 .hint("put it back to its place, or decrypt it and seal it anew for the new one"));
         }

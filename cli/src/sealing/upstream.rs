@@ -1,5 +1,7 @@
 //! A Secret becomes a SealedSecret of bitnami.com.
 
+use std::collections::BTreeMap;
+
 use kseal_api::{Scope, names};
 use kseal_core::seal_upstream;
 use kseal_manifest::{Edit, Object, Position, Tree, TreeEntry};
@@ -24,13 +26,7 @@ impl Sealing<'_> {
         placed: &Placed,
         rng: &mut Rng,
     ) -> Result<Vec<Edit>> {
-        let recipient = self.recipients.rsa(self.now)?;
-        let mut texts = self.previous.unchanged_upstream(items, placed, recipient);
-        let changed = items.iter().filter(|item| !texts.contains_key(&item.key));
-        let changed: Vec<_> = changed.map(|item| (item.key.as_str(), item.value.as_slice())).collect();
-        let new = seal_upstream(&placed.place, recipient, changed, rng)
-            .map_err(|error| Error::no_key("cannot seal").because(&error))?;
-        texts.extend(new);
+        let texts = self.upstream_items(items, placed, rng)?;
         let mut edits = retype(object, names::UPSTREAM_API_VERSION, names::SEALED_SECRET);
         edits.extend(metadata::strip(object).into_iter().filter(|edit| !is_replaced(edit, placed.scope)));
         edits.extend(self.metadata_edits(object, placed));
@@ -41,6 +37,23 @@ impl Sealing<'_> {
         ]);
         edits.push(Edit::Insert { path: object.path.clone(), key: "spec".to_owned(), value: spec, at: Position::End });
         Ok(edits)
+    }
+
+    /// Seals items, and keeps what an earlier output has for values that did not change.
+    pub(super) fn upstream_items(
+        &self,
+        items: &[Item],
+        placed: &Placed,
+        rng: &mut Rng,
+    ) -> Result<BTreeMap<String, String>> {
+        let recipient = self.recipients.rsa(self.now)?;
+        let mut texts = self.previous.unchanged_upstream(items, placed, recipient);
+        let changed = items.iter().filter(|item| !texts.contains_key(&item.key));
+        let changed: Vec<_> = changed.map(|item| (item.key.as_str(), item.value.as_slice())).collect();
+        let new = seal_upstream(&placed.place, recipient, changed, rng)
+            .map_err(|error| Error::no_key("cannot seal").because(&error))?;
+        texts.extend(new);
+        Ok(texts)
     }
 
     /// Name, namespace, and the annotation that says the scope.

@@ -102,11 +102,7 @@ impl SealedObject {
     /// If the object stands elsewhere than it says it was sealed for.
     #[must_use]
     pub fn moved(&self) -> Option<Moved> {
-        let bound = self.object.bound_by(self.scope);
-        let differs = |said: &Option<String>, is: &Option<String>| said.is_some() && said != is;
-        let moved =
-            differs(&self.sealed_for.namespace, &bound.namespace) || differs(&self.sealed_for.name, &bound.name);
-        moved.then(|| Moved { sealed_for: self.sealed_for.clone(), found_in: self.object.clone() })
+        Moved::find(self.scope, &self.sealed_for, &self.object)
     }
 
     /// Opens all items.

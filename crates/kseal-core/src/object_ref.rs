@@ -45,6 +45,17 @@ pub struct Moved {
     pub found_in: ObjectRef,
 }
 
+impl Moved {
+    /// Whether an object stands elsewhere than it says, in what the scope binds.
+    #[must_use]
+    pub fn find(scope: Scope, sealed_for: &SealedFor, found_in: &ObjectRef) -> Option<Self> {
+        let bound = found_in.bound_by(scope);
+        let differs = |said: &Option<String>, is: &Option<String>| said.is_some() && said != is;
+        let moved = differs(&sealed_for.namespace, &bound.namespace) || differs(&sealed_for.name, &bound.name);
+        moved.then(|| Self { sealed_for: sealed_for.clone(), found_in: found_in.clone() })
+    }
+}
+
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
