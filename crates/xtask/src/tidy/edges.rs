@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kseal-core", &["kseal-api", "kseal-crypto"]),
     ("xtask", &[]),
     ("kseal", &["kseal-api", "kseal-core", "kseal-crypto", "kseal-manifest"]),
+    ("kseal-controller", &["kseal-api", "kseal-core", "kseal-crypto"]),
     ("kseal-tests", &["kseal", "kseal-api", "kseal-core", "kseal-crypto", "kseal-manifest"]),
 ];
 

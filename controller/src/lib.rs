@@ -1,0 +1,1 @@
+//! Opens SealedSecrets into Secrets and keeps them right.

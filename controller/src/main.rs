@@ -1,0 +1,3 @@
+//! The program `kseal-controller`.
+
+fn main() {}
