@@ -1,1 +1,2 @@
 //! Opens SealedSecrets into Secrets and keeps them right.
+pub mod watch;
