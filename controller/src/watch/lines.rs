@@ -61,7 +61,11 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::executor::block_on;
+    use tokio::runtime::Builder;
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        Builder::new_current_thread().build().unwrap().block_on(future)
+    }
 
     fn read(body: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = Lines::of(Body::from(body.to_vec()));
