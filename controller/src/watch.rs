@@ -223,7 +223,8 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
             Accept::Full => "application/json".to_owned(),
             Accept::Metadata => format!("application/json;as={partial};g=meta.k8s.io;v=v1"),
         };
-        let selectors = [("labelSelector", &self.source.label_selector), ("fieldSelector", &self.source.field_selector)];
+        let selectors =
+            [("labelSelector", &self.source.label_selector), ("fieldSelector", &self.source.field_selector)];
         let selectors = selectors.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
         let query: String = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(query.iter().copied().chain(selectors))

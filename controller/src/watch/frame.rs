@@ -28,7 +28,9 @@ impl<'l> Frame<'l> {
         Some(match line.kind.as_ref() {
             "ADDED" | "MODIFIED" => Self::Present { object, resource_version },
             "DELETED" => Self::Gone { object, resource_version },
-            "BOOKMARK" => Self::Bookmark { resource_version, ends_initial: annotations.ends_initial.as_deref() == Some("true") },
+            "BOOKMARK" => {
+                Self::Bookmark { resource_version, ends_initial: annotations.ends_initial.as_deref() == Some("true") }
+            }
             _ => return None,
         })
     }
@@ -90,7 +92,12 @@ mod tests {
 
     #[test]
     fn a_line_that_is_none_is_told() {
-        for line in [&b"{}"[..], b"null", b"{\"type\":\"ADDED\",\"object\":{}}", b"{\"type\":\"NEW\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}"] {
+        for line in [
+            &b"{}"[..],
+            b"null",
+            b"{\"type\":\"ADDED\",\"object\":{}}",
+            b"{\"type\":\"NEW\",\"object\":{\"metadata\":{\"resourceVersion\":\"1\"}}}",
+        ] {
             assert!(Frame::read(line).is_none());
         }
     }

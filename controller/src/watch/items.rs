@@ -67,11 +67,10 @@ impl Items {
             self.depth = self.depth.saturating_sub(1);
         }
         self.string = match (&self.string, byte) {
-            (Text::Outside, b'"') | (Text::Escaped, _) => Text::Inside,
             (Text::Inside, b'\\') => Text::Escaped,
-            (Text::Inside, b'"') => Text::Outside,
-            (Text::Inside, _) => Text::Inside,
-            (Text::Outside, _) => Text::Outside,
+            (Text::Outside, b'"') | (Text::Escaped, _) => Text::Inside,
+            (Text::Inside, byte) if byte != b'"' => Text::Inside,
+            (Text::Inside | Text::Outside, _) => Text::Outside,
         };
     }
 
