@@ -1,7 +1,11 @@
 //! Names of groups, kinds, types, labels and annotations.
 
+/// The native API group.
+pub const GROUP: &str = "kseal.dev";
 /// The native API group and version.
 pub const API_VERSION: &str = "kseal.dev/v1alpha1";
+/// The API group of sealed-secrets.
+pub const UPSTREAM_GROUP: &str = "bitnami.com";
 /// The API group and version of sealed-secrets.
 pub const UPSTREAM_API_VERSION: &str = "bitnami.com/v1alpha1";
 /// The kind of sealed objects, native and upstream's.
@@ -37,3 +41,36 @@ pub const UPSTREAM_CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide"
 /// Annotations in which a client keeps what it last applied: plaintext, which must never reach an output.
 pub const LAST_APPLIED: [&str; 2] =
     ["kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration"];
+
+/// On a Secret: what kseal set of it, as JSON; what stands there no longer is taken back.
+pub const APPLIED: &str = "kseal.dev/applied";
+/// On a Secret without an ownerReference of kseal's: the UID of the object that it comes from.
+pub const OWNER_UID: &str = "kseal.dev/owner-uid";
+/// On a Secret, value `"true"`: it consents to be taken over by the native object of its name.
+pub const MANAGED: &str = "kseal.dev/managed";
+/// On upstream's SealedSecret, value [`HAND_OVER_NATIVE`]: its Secret passes to the native object of the same name.
+pub const HAND_OVER: &str = "kseal.dev/hand-over";
+/// The one value of [`HAND_OVER`].
+pub const HAND_OVER_NATIVE: &str = "native";
+/// On a sealed object, value `"true"`: the controller leaves it and its Secret alone.
+pub const PAUSED: &str = "kseal.dev/paused";
+/// On a sealed object: another value than before makes the controller do its work again.
+pub const RECONCILE_AT: &str = "kseal.dev/reconcile-at";
+
+/// Upstream's annotation on a Secret, value `"true"`: it may be taken over.
+pub const UPSTREAM_MANAGED: &str = "sealedsecrets.bitnami.com/managed";
+/// Upstream's annotation on a Secret, value `"true"`: items are merged into it.
+pub const UPSTREAM_PATCH: &str = "sealedsecrets.bitnami.com/patch";
+/// Upstream's annotation in a template, value `"true"`: the Secret outlives the object.
+pub const UPSTREAM_SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+
+/// The namespace of the controller, unless it is installed elsewhere.
+pub const SYSTEM_NAMESPACE: &str = "kseal-system";
+/// The name of the controller's Deployment, ServiceAccount, Service and Lease.
+pub const CONTROLLER: &str = "kseal-controller";
+/// The ConfigMap in the controller's namespace from which anyone may read the bundle.
+pub const PUBLIC_KEYS: &str = "kseal-public-keys";
+/// The item of [`PUBLIC_KEYS`]: a [`crate::SealingKeyBundle`] as JSON.
+pub const PUBLIC_KEYS_ITEM: &str = "bundle.json";
+/// The Secret in the controller's namespace that holds the cluster's identity.
+pub const IDENTITY: &str = "kseal-identity";
