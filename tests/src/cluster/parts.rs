@@ -217,6 +217,8 @@ impl Cluster {
             ("secure-port", self.port.to_string()),
             ("etcd-servers", format!("http://127.0.0.1:{}", self.etcd_port)),
             ("endpoint-reconciler-type", "none".to_owned()),
+            // Watches would hold up a stop for a minute.
+            ("shutdown-watch-termination-grace-period", "1s".to_owned()),
             ("service-cluster-ip-range", "10.96.0.0/16".to_owned()),
             ("allow-privileged", "true".to_owned()),
             ("authorization-mode", "RBAC".to_owned()),
