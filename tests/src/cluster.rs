@@ -21,6 +21,8 @@
 mod access;
 mod audit;
 mod certificates;
+mod controller;
+mod deployment;
 mod etcd;
 mod guard;
 mod kubectl;
@@ -58,7 +60,15 @@ use self::{
     parts::Parts,
     programs::Programs,
 };
-pub use self::{audit::AuditEvent, kubectl::Kubectl, parts::Part, snapshot::Snapshot, wait::wait_until};
+pub use self::{
+    audit::AuditEvent,
+    controller::Controller,
+    deployment::{ControllerOptions, Installation},
+    kubectl::Kubectl,
+    parts::Part,
+    snapshot::Snapshot,
+    wait::wait_until,
+};
 
 /// One runtime for all tests of a process: what a test leaves running for the others goes on when it ends.
 #[expect(clippy::expect_used, reason = "without threads there is no test")]

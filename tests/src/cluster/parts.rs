@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Cluster, access::certificate, certificates, etcd, guard::lock, process::Process, wait_until};
 
 /// A cold API server on a busy machine takes long.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// The API server first lets requests finish.
 const STOP: Duration = Duration::from_secs(90);
 
