@@ -8,6 +8,7 @@ pub mod key_secret;
 mod object;
 mod object_ref;
 mod recipients;
+pub mod reconcile;
 mod rewrap;
 mod scope;
 mod seal;
