@@ -134,6 +134,13 @@ impl LiveSecret {
         })
     }
 
+    /// What is kept in mind of it.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let resource_version = self.resource_version.parse().unwrap_or(0);
+        Mark { uid: Uid::of(&self.uid), resource_version, claim: self.claim }
+    }
+
     /// Who wrote last, apart from us.
     #[must_use]
     pub fn last_foreign_manager(&self) -> Option<&str> {

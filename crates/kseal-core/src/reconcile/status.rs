@@ -1,6 +1,5 @@
 //! What an object's status says, and what it shall say: kstatus for our own kind, `Synced` for upstream's.
 
-use kseal_api::names;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -227,11 +226,20 @@ impl Wanted {
     }
 }
 
-/// The path of an object's status, or of the object without `subresource`.
+/// The path of the collection, of one namespace or of all.
+#[must_use]
+pub fn collection(group: Group, namespace: Option<&str>) -> String {
+    let version = group.api_version();
+    match namespace {
+        Some(namespace) => format!("/apis/{version}/namespaces/{namespace}/sealedsecrets"),
+        None => format!("/apis/{version}/sealedsecrets"),
+    }
+}
+
+/// The path of an object, or of its `subresource`, given with its slash.
 #[must_use]
 pub fn path(group: Group, namespace: &str, name: &str, subresource: &str) -> String {
-    let version = names::API_VERSION.rsplit('/').next().unwrap_or_default();
-    format!("/apis/{}/{version}/namespaces/{namespace}/sealedsecrets/{name}{subresource}", group.as_str())
+    format!("{}/{name}{subresource}", collection(group, Some(namespace)))
 }
 
 #[cfg(test)]
