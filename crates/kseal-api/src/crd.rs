@@ -37,19 +37,19 @@ pub fn definitions() -> Vec<Definition> {
         Definition {
             file: "kseal.dev_sealedsecrets.yaml",
             preamble: "SealedSecret of kseal.dev. Deleting this definition deletes every SealedSecret, and with each its Secret.",
-            object: definition(names::GROUP, &["kss"], native::version()),
+            object: definition(names::GROUP, &["kss"], &native::version()),
         },
         Definition {
             file: "bitnami.com_sealedsecrets.yaml",
             preamble: "SealedSecret of bitnami.com, for clusters that do not have it from sealed-secrets already: create it,\n\
                        never apply it over another. It accepts all that sealed-secrets' own definition accepts.",
-            object: definition(names::UPSTREAM_GROUP, &[], upstream::version()),
+            object: definition(names::UPSTREAM_GROUP, &[], &upstream::version()),
         },
     ]
 }
 
 /// Both kinds are named `sealedsecrets`, so the native one has a short name that is its alone.
-fn definition(group: &str, short_names: &[&str], version: Value) -> Value {
+fn definition(group: &str, short_names: &[&str], version: &Value) -> Value {
     let mut kinds = json!({
         "kind": names::SEALED_SECRET,
         "listKind": "SealedSecretList",
@@ -76,7 +76,7 @@ fn definition(group: &str, short_names: &[&str], version: Value) -> Value {
 }
 
 /// The schema of a whole object of `kind: SealedSecret`.
-fn object(description: &str, spec: Value, status: Value) -> Value {
+fn object(description: &str, spec: &Value, status: &Value) -> Value {
     json!({
         "description": description,
         "type": "object",

@@ -34,6 +34,6 @@ fn text(definition: &Definition) -> Result<String> {
     let json = Manifest::parse(definition.object.to_string()).map_err(|error| anyhow!("{error}"))?;
     let document = json.documents().first().context("a definition is one document")?;
     let yaml = render(&Tree::from(document.root()), Style::Yaml);
-    let comment: String = definition.preamble.lines().map(|line| format!("# {line}\n")).collect();
-    Ok(format!("# Written by `cargo xtask generate` from crates/kseal-api/src/crd.rs.\n{comment}{}", *yaml))
+    let comment = definition.preamble.replace('\n', "\n# ");
+    Ok(format!("# Written by `cargo xtask generate` from crates/kseal-api/src/crd.rs.\n# {comment}\n{}", *yaml))
 }

@@ -25,7 +25,7 @@ pub(super) fn version() -> Value {
         "storage": true,
         "subresources": { "status": {} },
         "additionalPrinterColumns": columns(),
-        "schema": { "openAPIV3Schema": object("A Secret whose values are sealed, fit for git.", spec(), status()) },
+        "schema": { "openAPIV3Schema": object("A Secret whose values are sealed, fit for git.", &spec(), &status()) },
     })
 }
 

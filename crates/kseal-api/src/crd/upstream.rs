@@ -18,7 +18,7 @@ pub(super) fn version() -> Value {
             { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
         ],
         "schema": {
-            "openAPIV3Schema": object("A Secret whose values are sealed in the format of sealed-secrets.", spec(), status()),
+            "openAPIV3Schema": object("A Secret whose values are sealed in the format of sealed-secrets.", &spec(), &status()),
         },
     })
 }
