@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::{
@@ -12,21 +15,26 @@ use crate::{
 
 /// Opens both envelopes: the native one by fingerprint, so that its cost does not grow with the number of keys, that
 /// of sealed-secrets by trial, which is all that its format allows.
+///
+/// A ring is not changed while others open with it: where keys come and go, a new one is built of the same keys, each of
+/// which is in memory once.
 #[derive(Default)]
 pub struct KeyRing {
-    native: BTreeMap<Fingerprint, PrivateKey>,
-    rsa: Vec<RsaPrivateKey>,
+    native: BTreeMap<Fingerprint, Arc<PrivateKey>>,
+    rsa: Vec<Arc<RsaPrivateKey>>,
     last_good: AtomicUsize,
 }
 
 impl KeyRing {
     /// Adds a native key.
-    pub fn add(&mut self, key: PrivateKey) {
+    pub fn add(&mut self, key: impl Into<Arc<PrivateKey>>) {
+        let key = key.into();
         self.native.insert(key.fingerprint(), key);
     }
 
     /// Adds an RSA key behind the others: the newest are added first. The same key is held once.
-    pub fn add_rsa(&mut self, key: RsaPrivateKey) {
+    pub fn add_rsa(&mut self, key: impl Into<Arc<RsaPrivateKey>>) {
+        let key = key.into();
         if !self.rsa.iter().any(|held| held.public().fingerprint() == key.public().fingerprint()) {
             self.rsa.push(key);
         }
@@ -35,17 +43,17 @@ impl KeyRing {
     /// The native key of that name.
     #[must_use]
     pub fn get(&self, fingerprint: Fingerprint) -> Option<&PrivateKey> {
-        self.native.get(&fingerprint)
+        self.native.get(&fingerprint).map(AsRef::as_ref)
     }
 
     /// The native keys, by fingerprint.
     pub fn native(&self) -> impl Iterator<Item = &PrivateKey> {
-        self.native.values()
+        self.native.values().map(AsRef::as_ref)
     }
 
     /// The RSA keys, in the order in which they were added.
     #[must_use]
-    pub fn rsa(&self) -> &[RsaPrivateKey] {
+    pub fn rsa(&self) -> &[Arc<RsaPrivateKey>] {
         &self.rsa
     }
 

@@ -2,7 +2,7 @@
 //! envelopes are none.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use kseal_crypto::{
     KeyRing, PrivateKey, Reason, Suite, Zeroizing, decode_base64, encode_base64,
@@ -108,6 +108,24 @@ fn the_same_key_is_held_once() {
     let ring = ring([0, 0, 1, 0]);
     assert_eq!(ring.rsa().len(), 2);
     assert_eq!(failure(&ring, &seal(key(0).public(), b"dev/db")), (2, Some(Reason::Open)));
+}
+
+#[test]
+fn rings_share_their_keys() {
+    let rsa = Arc::new(key(0));
+    let native = Arc::new(PrivateKey::from_seed(Suite::X25519, &[7; 32]).unwrap());
+    let build = || {
+        let mut ring = KeyRing::default();
+        ring.add(Arc::clone(&native));
+        ring.add_rsa(Arc::clone(&rsa));
+        ring
+    };
+    let (old, new) = (build(), build());
+    assert_eq!(Arc::strong_count(&native), 3);
+    drop(old);
+    assert_eq!(Arc::strong_count(&rsa), 2);
+    assert!(new.get(native.fingerprint()).is_some_and(|held| std::ptr::eq(held, &raw const *native)));
+    assert_eq!(cost(&new, &[&seal(rsa.public(), LABEL)]), 1);
 }
 
 #[test]
