@@ -5,6 +5,7 @@
 
 pub mod bundle;
 pub mod key_secret;
+pub mod lease;
 mod object;
 mod object_ref;
 mod recipients;
