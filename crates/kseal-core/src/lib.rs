@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod key_secret;
 pub mod keys;
+pub mod lease;
 mod object;
 mod object_ref;
 mod recipients;
