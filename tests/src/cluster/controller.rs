@@ -57,14 +57,18 @@ impl Controller {
         // No variable of the tests' own environment but the path by which programs are found.
         let path = super::settings::search_path();
         let command = &mut launch.command;
-        command.env_clear().env("PATH", path).current_dir("/").args(installation.arguments(&options.arguments)?);
-        command.envs(installation.environment(&pod)?);
+        command
+            .env_clear()
+            .env("PATH", path)
+            .current_dir("/")
+            .args(installation.deployment.arguments(&options.arguments)?);
+        command.envs(installation.deployment.environment(&pod)?);
         command.env("KSEAL_KUBECONFIG", kubeconfig);
         command.env("KSEAL_LISTEN", format!("127.0.0.1:{port}"));
         command.env("KSEAL_LISTEN_METRICS", format!("127.0.0.1:{metrics_port}"));
         command.envs(options.environment.iter().map(|(name, value)| (name, value)));
         let process = Process::start(&cluster.guard, &pod, launch.command)?;
-        Ok(Self { process: Mutex::new(process), pod, port, metrics_port, grace: installation.grace() })
+        Ok(Self { process: Mutex::new(process), pod, port, metrics_port, grace: installation.deployment.grace() })
     }
 
     /// Waits until it says that it is ready.

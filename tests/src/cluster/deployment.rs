@@ -3,7 +3,7 @@
 
 use std::{process::Command, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use kseal_api::names;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::{Cluster, controller::Controller, programs, settings};
 /// Manifests that were applied to a cluster.
 pub struct Installation<'a> {
     pub(super) cluster: &'a Cluster,
-    deployment: Value,
+    pub(super) deployment: Deployment,
 }
 
 /// How a controller differs from what the Deployment says.
@@ -44,7 +44,7 @@ impl Cluster {
         let is_controller =
             |object: &&mut Value| object["kind"] == "Deployment" && object["metadata"]["name"] == names::CONTROLLER;
         let deployment = all.iter_mut().find(is_controller).context("no Deployment of the controller")?.take();
-        Ok(Installation { cluster: self, deployment })
+        Ok(Installation { cluster: self, deployment: Deployment(deployment) })
     }
 }
 
@@ -54,13 +54,13 @@ impl Installation<'_> {
     /// # Errors
     /// It has none.
     pub fn namespace(&self) -> Result<&str> {
-        self.deployment["metadata"]["namespace"].as_str().context("a Deployment without a namespace")
+        self.deployment.namespace()
     }
 
     /// The name of the ServiceAccount that its Pods run as.
     #[must_use]
     pub fn service_account(&self) -> &str {
-        self.pod_spec()["serviceAccountName"].as_str().unwrap_or("default")
+        self.deployment.pod_spec()["serviceAccountName"].as_str().unwrap_or("default")
     }
 
     /// The user that the controller is in the audit log.
@@ -74,11 +74,12 @@ impl Installation<'_> {
     /// A Pod as the Deployment would make it.
     #[must_use]
     pub fn pod(&self) -> Value {
-        let template = &self.deployment["spec"]["template"];
+        let Deployment(deployment) = &self.deployment;
+        let template = &deployment["spec"]["template"];
         let mut pod =
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
         pod["metadata"]["name"] = json!("kseal-controller-of-a-test");
-        pod["metadata"]["namespace"] = self.deployment["metadata"]["namespace"].clone();
+        pod["metadata"]["namespace"] = deployment["metadata"]["namespace"].clone();
         pod
     }
 
@@ -89,7 +90,12 @@ impl Installation<'_> {
     pub async fn start(&self, options: &ControllerOptions) -> Result<Controller> {
         Controller::start(self, options).await
     }
+}
 
+/// What the manifests say of the controller's process.
+pub(super) struct Deployment(Value);
+
+impl Deployment {
     /// How long it has to stop after it was told to.
     pub(super) fn grace(&self) -> Duration {
         Duration::from_secs(self.pod_spec()["terminationGracePeriodSeconds"].as_u64().unwrap_or(30))
@@ -130,11 +136,15 @@ impl Installation<'_> {
                 None => variable["value"].as_str().with_context(|| format!("no plain value of {name}"))?,
                 Some("metadata.namespace") => self.namespace()?,
                 Some("metadata.name") => pod,
-                Some(other) => anyhow::bail!("{name} comes from {other}, which no test has"),
+                Some(other) => bail!("{name} comes from {other}, which no test has"),
             };
             environment.push((name.to_owned(), value.to_owned()));
         }
         Ok(environment)
+    }
+
+    fn namespace(&self) -> Result<&str> {
+        self.0["metadata"]["namespace"].as_str().context("a Deployment without a namespace")
     }
 
     fn container(&self) -> Result<&Value> {
@@ -144,7 +154,7 @@ impl Installation<'_> {
     }
 
     fn pod_spec(&self) -> &Value {
-        &self.deployment["spec"]["template"]["spec"]
+        &self.0["spec"]["template"]["spec"]
     }
 }
 
@@ -162,7 +172,7 @@ pub(super) fn launch(installation: &Installation<'_>) -> Result<Launch> {
     if !settings::is_sandboxed() {
         return Ok(Launch { command: Command::new(program), owner: None });
     }
-    let (user, group) = installation.user_and_group()?;
+    let (user, group) = installation.deployment.user_and_group()?;
     // The user of the Pod may not pass through the folders above the tree.
     let reachable = installation.cluster.folder().join("kseal-controller");
     std::fs::copy(&program, &reachable).with_context(|| format!("cannot copy {}", program.display()))?;
@@ -171,4 +181,46 @@ pub(super) fn launch(installation: &Installation<'_>) -> Result<Launch> {
     command.args(["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]);
     command.args([format!("--reuid={user}"), format!("--regid={group}")]).arg(reachable);
     Ok(Launch { command, owner: Some((user, group)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment() -> Deployment {
+        let container = json!({
+            "name": "kseal-controller",
+            "args": ["--sealed-secrets=off", "--cluster-name=prod"],
+            "env": [
+                {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+                {"name": "KSEAL_LOG_FORMAT", "value": "json"},
+            ],
+            "securityContext": {"runAsGroup": 7},
+        });
+        let security = json!({"runAsUser": 5, "runAsGroup": 6});
+        let pod = json!({"containers": [{"name": "other"}, container], "securityContext": security});
+        Deployment(json!({"metadata": {"namespace": "kseal-system"}, "spec": {"template": {"spec": pod}}}))
+    }
+
+    #[test]
+    fn an_argument_of_a_test_takes_the_place_of_the_same_one() {
+        let of_test = ["--sealed-secrets=generate".to_owned(), "--workers=2".to_owned()];
+        let arguments = deployment().arguments(&of_test).unwrap();
+        assert_eq!(arguments, ["--cluster-name=prod", "--sealed-secrets=generate", "--workers=2"]);
+    }
+
+    #[test]
+    fn the_environment_is_that_of_a_pod_of_this_name() {
+        let environment = deployment().environment("kseal-controller-3").unwrap();
+        let expected =
+            [("POD_NAME", "kseal-controller-3"), ("POD_NAMESPACE", "kseal-system"), ("KSEAL_LOG_FORMAT", "json")];
+        assert_eq!(environment, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn the_container_says_more_than_the_pod() {
+        assert_eq!(deployment().user_and_group().unwrap(), (5, 7));
+        assert_eq!(deployment().grace(), Duration::from_secs(30));
+    }
 }
