@@ -2,8 +2,13 @@
 
 pub mod api;
 pub mod args;
+pub mod client;
+pub mod lease;
 pub mod logging;
+pub mod metrics;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod watch;
 
 /// The name under which the controller's writes stand in `managedFields`, and that of its ServiceAccount.
