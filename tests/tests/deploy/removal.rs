@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{create, install, native, stored};
 
 /// The garbage collector looks for new kinds every 30 seconds.
-const COLLECTED: Duration = Duration::from_secs(120);
+const COLLECTED: Duration = Duration::from_mins(2);
 const DEFINITION: &str = "customresourcedefinition/sealedsecrets.kseal.dev";
 
 /// A SealedSecret with a Secret that it owns, as the controller makes it.
