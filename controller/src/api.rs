@@ -74,6 +74,8 @@ pub enum RefusalHint {
     Quota,
     /// The Secret is immutable.
     Immutable,
+    /// A JSON patch names a path whose parent is not there.
+    MissingPath,
 }
 
 impl std::fmt::Display for Refusal {
@@ -89,6 +91,7 @@ impl std::fmt::Display for Refusal {
             Some(RefusalHint::Quota) => f.write_str(": a ResourceQuota is used up"),
             Some(RefusalHint::NamespaceTerminating) => f.write_str(": the namespace is being deleted"),
             Some(RefusalHint::Immutable) => f.write_str(": it is immutable"),
+            Some(RefusalHint::MissingPath) => f.write_str(": a path of the patch is not there"),
             Some(RefusalHint::TestFailed) => f.write_str(": it is not of the expected type"),
             None => Ok(()),
         }

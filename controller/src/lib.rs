@@ -1,6 +1,9 @@
 //! Opens SealedSecrets into Secrets and keeps them right.
 
 pub mod api;
+pub mod args;
+pub mod logging;
+pub mod settings;
 pub mod watch;
 
 /// The name under which the controller's writes stand in `managedFields`, and that of its ServiceAccount.
