@@ -50,8 +50,6 @@ pub(super) struct Job {
     pub(super) contested: bool,
     /// How often it failed in a row.
     pub(super) attempts: u32,
-    /// For how long it waited.
-    pub(super) class: Class,
 }
 
 /// What became of a job.
@@ -408,14 +406,14 @@ impl State {
             let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { continue };
             let (secret, predecessor) = (entry.secret.map(|(mark, _)| mark), entry.predecessor(id.group));
             let Some(record) = entry.get_mut(id.group) else { continue };
-            let Place::Queued(class) = record.place else { continue };
+            let Place::Queued(_) = record.place else { continue };
             record.place = Place::Running { again: false };
             let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
             self.bodies -= body.as_ref().map_or(0, |body| body.len());
             *self.running.entry(Arc::clone(&id.namespace)).or_default() += 1;
             let attempts = self.failures.get(&id).map_or(0, |failing| failing.attempts);
             let contested = drifted && self.answers.get(&id).is_some_and(|answer| now < answer.at + GRUDGE);
-            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts, class });
+            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts });
         }
     }
 

@@ -132,14 +132,18 @@ impl Engine {
                 // It is there, or it changed since we looked, or it went.
                 Err(error) if matches!(error.code(), 404 | 409) && !is_terminating(&error) => {
                     live = self.look(request).await?;
-                    without_data = false;
-                    // The namespace is gone, not the Secret.
-                    if error.code() == 404 && live.is_none() && !merges {
-                        continue;
-                    }
                 }
-                Err(ApiError::Refused(refusal)) if refusal.hint == Some(RefusalHint::MissingPath) && !without_data => {
-                    without_data = true;
+                Err(error) if hint(&error) == Some(RefusalHint::PatchFailed) => {
+                    // Too old, or of another type, or a target without a field `data`: the server does not say which.
+                    let now = self.look(request).await?;
+                    let version = |live: &Option<LiveSecret>| live.as_ref().map(|live| live.resource_version.clone());
+                    if version(&now) == version(&live) {
+                        if without_data || !merges_into(request, &live, job) {
+                            return Err(plain(Trouble::TypeDiffers));
+                        }
+                        without_data = true;
+                    }
+                    live = now;
                 }
                 Err(error) => return Err(trouble(&error)),
             }
@@ -247,26 +251,38 @@ impl Engine {
     }
 }
 
+/// Whether only single items are written.
+fn merges_into(request: &Request, live: &Option<LiveSecret>, job: &Job) -> bool {
+    let take = live.as_ref().and_then(|live| ownership(request, live, job.predecessor).ok());
+    take.is_some_and(|take| take.merge)
+}
+
 fn again(after: Option<Duration>) -> Done {
     Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new() }
 }
 
 fn is_terminating(error: &ApiError) -> bool {
-    matches!(error, ApiError::Refused(refusal) if refusal.hint == Some(RefusalHint::NamespaceTerminating))
+    hint(error) == Some(RefusalHint::NamespaceTerminating)
+}
+
+fn hint(error: &ApiError) -> Option<RefusalHint> {
+    match error {
+        ApiError::Refused(refusal) => refusal.hint,
+        ApiError::Unanswered => None,
+    }
 }
 
 /// What a refused or unanswered request means for the object, and for how long the server asks us to wait.
 fn trouble(error: &ApiError) -> (Trouble, Option<Duration>) {
-    let (hint, after) = match error {
-        ApiError::Refused(refusal) => (refusal.hint, refusal.retry_after),
-        ApiError::Unanswered => (None, None),
+    let after = match error {
+        ApiError::Refused(refusal) => refusal.retry_after,
+        ApiError::Unanswered => None,
     };
-    let trouble = match hint {
-        Some(RefusalHint::TestFailed) => Trouble::TypeDiffers,
+    let trouble = match hint(error) {
         Some(RefusalHint::Immutable) => Trouble::Immutable,
         _ => {
             // What the server finds wrong with the object itself does not pass.
-            let waits = hint == Some(RefusalHint::NamespaceTerminating) || matches!(error.code(), 400 | 413 | 422);
+            let waits = is_terminating(error) || matches!(error.code(), 400 | 413 | 422);
             let retry = if waits { Retry::OnChange } else { Retry::Backoff };
             Trouble::Api { category: error.category(), text: error.to_string(), retry }
         }
