@@ -76,6 +76,8 @@ pub enum RefusalHint {
     Quota,
     /// The Secret is immutable.
     Immutable,
+    /// A JSON patch names a path whose parent is not there.
+    MissingPath,
 }
 
 impl std::fmt::Display for Refusal {
@@ -91,6 +93,7 @@ impl std::fmt::Display for Refusal {
             Some(RefusalHint::Quota) => f.write_str(": a ResourceQuota is used up"),
             Some(RefusalHint::NamespaceTerminating) => f.write_str(": the namespace is being deleted"),
             Some(RefusalHint::Immutable) => f.write_str(": it is immutable"),
+            Some(RefusalHint::MissingPath) => f.write_str(": a path of the patch is not there"),
             Some(RefusalHint::TestFailed) => f.write_str(": it is not of the expected type"),
             None => Ok(()),
         }
@@ -183,6 +186,15 @@ impl Api {
             PatchKind::Merge => "application/merge-patch+json",
         };
         self.write(Method::PATCH, path, content_type, body).await
+    }
+
+    /// Replaces an object by a whole one, whose resourceVersion is the precondition, and answers with its metadata.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing.
+    pub async fn replace(&self, path: &str, body: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        self.write(Method::PUT, path, "application/json", body).await
     }
 
     async fn write(

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Fingerprint, Plaintext, PrivateKey, Reason,
+    Fingerprint, Plaintext, PrivateKey, Reason, Work,
     sealed_secrets::{RsaPrivateKey, SealedBytes},
 };
 
@@ -69,19 +69,26 @@ impl KeyRing {
     }
 
     /// Opens one sealed-secrets value: last-good first, then in order; keys whose size does not fit the envelope cost
-    /// nothing. Returns the number of private-key operations besides.
-    pub(crate) fn open_rsa(&self, sealed: &SealedBytes<'_>, label: &[u8]) -> (usize, Result<Plaintext, Reason>) {
+    /// nothing.
+    pub(crate) fn open_rsa(
+        &self,
+        sealed: &SealedBytes<'_>,
+        label: &[u8],
+        work: &mut Work,
+    ) -> Result<Plaintext, Reason> {
         let last_good = self.last_good.load(Ordering::Relaxed);
         let others = (0..self.rsa.len()).filter(|index| *index != last_good);
-        let mut operations = 0;
+        let mut fits = false;
         for index in std::iter::once(last_good).chain(others) {
             let Some(key) = self.rsa.get(index).filter(|key| key.size() == sealed.key_size()) else { continue };
-            operations += 1;
-            if let Some(value) = key.open(sealed, label) {
+            fits = true;
+            let opened = key.open(sealed, label);
+            work.note(1, opened.as_ref().map(|_| key.public().fingerprint().to_string()));
+            if let Some(value) = opened {
                 self.last_good.store(index, Ordering::Relaxed);
-                return (operations, Ok(value));
+                return Ok(value);
             }
         }
-        (operations, Err(if operations == 0 { Reason::NoKey } else { Reason::Open }))
+        Err(if fits { Reason::Open } else { Reason::NoKey })
     }
 }
