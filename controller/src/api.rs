@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 /// Metadata alone, also as the answer to a write.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// The same for a collection.
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// Longer than the API server's own limit for a request that is no watch.
 const PATIENCE: Duration = Duration::from_secs(65);
 
@@ -145,6 +147,15 @@ impl Api {
     /// The server said no or nothing.
     pub async fn get_metadata(&self, path: &str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
         self.send(Request::get(path).header(ACCEPT, METADATA), Bytes::new()).await
+    }
+
+    /// One page of a collection, of each object its metadata; `path` with its query.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing.
+    pub async fn list_metadata(&self, path: &str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        self.send(Request::get(path).header(ACCEPT, METADATA_LIST), Bytes::new()).await
     }
 
     /// Creates an object in the collection `path` and answers with its metadata.
