@@ -177,6 +177,15 @@ impl Api {
         self.write(Method::PATCH, path, content_type, body).await
     }
 
+    /// Replaces an object by a whole one, whose resourceVersion is the precondition, and answers with its metadata.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing.
+    pub async fn replace(&self, path: &str, body: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        self.write(Method::PUT, path, "application/json", body).await
+    }
+
     async fn write(
         &self,
         method: Method,

@@ -72,6 +72,7 @@ pub(crate) struct KeyArgs {
     #[arg(
         long,
         env = "KSEAL_SEALED_SECRETS",
+        value_name = "MODE",
         value_enum,
         default_value_t = SealedSecrets::Existing,
         hide_env_values = true

@@ -2,9 +2,17 @@
 
 pub mod api;
 pub mod args;
+pub mod client;
+pub mod lease;
 pub mod logging;
+pub mod metrics;
+mod run;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod watch;
+
+pub use run::run;
 
 /// The name under which the controller's writes stand in `managedFields`, and that of its ServiceAccount.
 pub const MANAGER: &str = "kseal-controller";

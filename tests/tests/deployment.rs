@@ -1,0 +1,75 @@
+//! What `deploy/` says, to a cluster that takes it at its word.
+
+use anyhow::{Context as _, Result, ensure};
+use kseal_tests::cluster::{Cluster, Options, run};
+use serde_json::{Value, json};
+
+/// The answer of a server that was asked to make it, and did not.
+async fn dry_run(cluster: &Cluster, object: &Value) -> Result<(bool, String)> {
+    let create = ["create", "--dry-run=server", "--warnings-as-errors", "-f", "-"];
+    let output = cluster.kubectl(create).stdin(&object.to_string()).output().await?;
+    Ok((output.status.success(), String::from_utf8([output.stdout, output.stderr].concat())?))
+}
+
+#[test]
+fn only_a_pod_as_the_deployment_has_it_runs_where_the_controller_does() {
+    run(async {
+        let cluster = Cluster::shared().await?;
+        let kseal = cluster.install("deploy").await?;
+        let namespace = cluster.kubectl(["get", "namespace", kseal.namespace()?, "-o", "json"]).run().await?;
+        let namespace: Value = serde_json::from_str(&namespace)?;
+        ensure!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted", "{namespace}");
+
+        let (is_admitted, said) = dry_run(cluster, &kseal.pod()).await?;
+        ensure!(is_admitted, "{said}");
+
+        let changes = [
+            ("/spec/containers/0/securityContext", "privileged", json!(true)),
+            ("/spec/containers/0/securityContext", "allowPrivilegeEscalation", json!(true)),
+            ("/spec/containers/0/securityContext", "capabilities", json!({"drop": []})),
+            ("/spec/securityContext", "runAsUser", json!(0)),
+            ("/spec/securityContext", "seccompProfile", json!({"type": "Unconfined"})),
+            ("/spec", "hostNetwork", json!(true)),
+            ("/spec", "hostPID", json!(true)),
+            ("/spec", "volumes", json!([{"name": "host", "hostPath": {"path": "/"}}])),
+        ];
+        for (place, field, value) in changes {
+            let mut pod = kseal.pod();
+            pod.pointer_mut(place).context("the Pod has no such field")?[field] = value;
+            if field == "privileged" {
+                // Else the two contradict each other, and the Pod is refused before anybody asks for its standard.
+                pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = json!(true);
+            }
+            let (is_admitted, said) = dry_run(cluster, &pod).await?;
+            ensure!(!is_admitted && said.contains("violates PodSecurity"), "{field}: {said}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_way_to_install_it_is_taken_and_can_be_repeated() {
+    run(async {
+        for folder in ["deploy", "deploy/sealed-secrets", "deploy/namespaced"] {
+            let cluster = Cluster::start(Options::default()).await?;
+            if folder == "deploy/namespaced" {
+                for namespace in ["team-a", "team-b"] {
+                    cluster.kubectl(["create", "namespace", namespace]).run().await?;
+                }
+                cluster.kubectl(["apply", "-k", "deploy/crds"]).run().await?;
+            }
+            let kseal = cluster.install(folder).await?;
+            let (is_admitted, said) = dry_run(&cluster, &kseal.pod()).await?;
+            ensure!(is_admitted, "{folder}: {said}");
+            // What kubectl calls configured may be as it was; the version of an object tells.
+            let versions = ["get", "-k", folder, "-o", "jsonpath={range .items[*]}{.kind} {.metadata}{\"\\n\"}{end}"];
+            let before = cluster.kubectl(versions).run().await?;
+            cluster.kubectl(["apply", "-k", folder]).run().await?;
+            let after = cluster.kubectl(versions).run().await?;
+            let changed: Vec<(&str, &str)> =
+                before.lines().zip(after.lines()).filter(|(old, new)| old != new).collect();
+            ensure!(changed.is_empty() && !before.is_empty(), "{folder}: {changed:#?}");
+        }
+        Ok(())
+    });
+}
