@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use kseal_core::reconcile::{Group, Own};
+use kseal_crypto::sealed_secrets::RsaSize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::select;
@@ -23,7 +24,7 @@ use crate::args::{Args, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
 use crate::engine;
 use crate::http::{self, Endpoints};
-use crate::keys::{self, KeySettings, Keeper, UpstreamKeys};
+use crate::keys::{self, Keeper, KeySettings, UpstreamKeys};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
@@ -85,21 +86,20 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let metrics = Metrics::new();
     let config = configure(&settings.kubeconfig).await?;
     let client = connect(&config, metrics.clone())?;
-    let listeners = [bind(settings.listen).await?, bind(settings.listen_metrics).await?];
+    let (service, measures) = (bind(settings.listen).await?, bind(settings.listen_metrics).await?);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = settings.namespace, "starting");
 
     let (held, keys) = watch::channel(Arc::default());
-    let (publisher, published) = watch::channel(None);
+    let (publications, published) = watch::channel(None);
     let key_settings = key_settings(&settings);
     let follow_keys = keys::follow(client.clone(), &key_settings, &metrics, &held);
-    let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publisher);
+    let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
-    let [service, measures] = listeners;
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
-    let measured = metrics.clone();
+    let counted = metrics.clone();
     let closed = CancellationToken::new();
     let service = http::serve(service, http::service(endpoints), closed.clone());
-    let measures = http::serve(measures, http::metrics(move || measured.encode()), closed.clone());
+    let measures = http::serve(measures, http::metrics(move || counted.encode()), closed.clone());
 
     let election = Election {
         api: Api::new(client.clone()),
@@ -117,6 +117,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             held: keys.clone(),
             published: published.clone(),
             clock: settings::now,
+            metrics: metrics.clone(),
         };
         let context = engine::Context {
             client: client.clone(),
@@ -159,6 +160,7 @@ fn key_settings(settings: &Settings) -> KeySettings {
             SealedSecrets::Off => UpstreamKeys::Off,
         },
         upstream_prefix: settings.sealed_secrets_key_prefix.clone(),
+        upstream_size: RsaSize::Bits4096,
     }
 }
 
