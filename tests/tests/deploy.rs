@@ -1,6 +1,8 @@
 //! `deploy/` on a real API server: what only it can show.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "deploy/backup.rs"]
+mod backup;
 #[path = "deploy/definitions.rs"]
 mod definitions;
 #[path = "deploy/policies.rs"]

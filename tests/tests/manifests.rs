@@ -350,3 +350,20 @@ fn the_namespaces_that_are_served_are_those_that_have_a_role() {
     }
     assert_eq!(watched, roles);
 }
+
+/// An alert on a metric that nobody has is silent for ever.
+#[test]
+fn every_metric_of_an_alert_is_one_that_the_controller_has() {
+    let metrics = fs::read_to_string(folder().join("../controller/src/metrics.rs")).unwrap();
+    let rules = fs::read_to_string(folder().join("components/monitoring/prometheusrule.yaml")).unwrap();
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let mut names = BTreeSet::new();
+    for rest in rules.split("kseal_").skip(1) {
+        let name = rest.split(|c| !is_name(c)).next().unwrap();
+        names.insert(name.strip_suffix("_total").unwrap_or(name));
+    }
+    assert!(names.len() > 6, "{names:?}");
+    for name in names {
+        assert!(metrics.contains(&format!("\"{name}\"")), "kseal_{name}");
+    }
+}

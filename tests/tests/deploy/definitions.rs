@@ -197,7 +197,6 @@ fn the_status_is_a_resource_of_its_own_with_all_that_the_controller_writes() {
                 "uid": "6f0c6f0c-0000-0000-0000-000000000000", "secretUID": "7f0c6f0c-0000-0000-0000-000000000000",
                 "secretResourceVersion": "12345", "hash": "AAAA", "version": 1, "keys": [fingerprint(0)],
             },
-            "lastReconcileAt": "now",
         });
         let patch = json!({"status": status, "spec": {"scope": "ClusterWide"}}).to_string();
         let arguments = ["-n", &namespace, "patch", "kss", "db", "--type=merge", "--subresource=status", "-p", &patch];
