@@ -129,3 +129,30 @@ fn a_controller_begins_as_the_manifests_say_and_stops_when_it_is_told() {
         Ok(())
     });
 }
+
+#[test]
+fn two_replicas_get_ready_and_none_asks_for_what_it_may_not_have() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        let kseal = cluster.install("deploy").await?;
+        let options = ControllerOptions::default();
+        let replicas = [kseal.start(&options).await?, kseal.start(&options).await?];
+        for replica in &replicas {
+            replica.wait_ready().await?;
+        }
+        wait_until("one leads", Duration::from_secs(30), || async {
+            let leads = [replicas[0].metric("kseal_leader").await?, replicas[1].metric("kseal_leader").await?];
+            ensure!(leads == [1.0, 0.0] || leads == [0.0, 1.0], "{leads:?}");
+            Ok(())
+        })
+        .await?;
+        for replica in replicas {
+            replica.stop().await?;
+        }
+        let user = kseal.user()?;
+        let events = cluster.audit().await?;
+        let ours: Vec<_> = events.iter().filter(|event| event.user == user).collect();
+        ensure!(!ours.is_empty() && ours.iter().all(|event| event.code != 403), "{ours:#?}");
+        Ok(())
+    });
+}
