@@ -24,7 +24,8 @@ fn secret(name: &str) -> Secret {
 fn kubectl_talks_to_the_version_that_go_mod_names() {
     run(async {
         let cluster = Cluster::shared().await?;
-        let version: serde_json::Value = serde_json::from_str(&cluster.kubectl(["version", "-o", "json"]).run().await?)?;
+        let version: serde_json::Value =
+            serde_json::from_str(&cluster.kubectl(["version", "-o", "json"]).run().await?)?;
         let required = include_str!("../controlplane/go.mod");
         let server = version["serverVersion"]["gitVersion"].as_str().context("no version")?;
         ensure!(required.contains(&format!("\tk8s.io/kubernetes {server}\n")), "{version}");
@@ -58,7 +59,10 @@ fn who_has_no_role_may_do_nothing() {
         let nobody = cluster.client(&cluster.kubeconfig_of(&namespace, "default").await?).await?;
         ensure!(code(Api::<Secret>::namespaced(nobody.clone(), &namespace).list(&ListParams::default()).await) == 403);
 
-        cluster.kubectl(["-n", &namespace, "create", "role", "reader", "--verb=list", "--resource=secrets"]).run().await?;
+        cluster
+            .kubectl(["-n", &namespace, "create", "role", "reader", "--verb=list", "--resource=secrets"])
+            .run()
+            .await?;
         let binding = format!("--serviceaccount={namespace}:default");
         cluster.kubectl(["-n", &namespace, "create", "rolebinding", "r", "--role=reader", &binding]).run().await?;
         wait_until("the role is known", SOON, || async {
@@ -99,7 +103,9 @@ fn the_audit_log_says_who_asked_for_what() {
         let events = cluster.audit().await?;
         let found = events.iter().find(|event| event.namespace == namespace && event.user == "alice");
         let event = found.context("it is not in the log")?;
-        ensure!((event.verb.as_str(), event.resource.as_str(), event.name.as_str()) == ("get", "configmaps", "settings"));
+        ensure!(
+            (event.verb.as_str(), event.resource.as_str(), event.name.as_str()) == ("get", "configmaps", "settings")
+        );
         ensure!(event.code == 403 && event.is_complete && event.group.is_empty() && event.subresource.is_empty());
         let watches = events.iter().filter(|event| event.verb == "watch" && !event.is_complete).count();
         ensure!(watches > 0, "the watches of the controller manager are not in it");
@@ -189,7 +195,8 @@ fn a_watch_from_before_a_compaction_is_expired() {
         secrets.create(&PostParams::default(), &secret("later")).await?;
         cluster.expire_watches().await?;
         let version = made.metadata.resource_version.context("no version")?;
-        let path = format!("/api/v1/namespaces/{namespace}/secrets?watch=true&timeoutSeconds=5&resourceVersion={version}");
+        let path =
+            format!("/api/v1/namespaces/{namespace}/secrets?watch=true&timeoutSeconds=5&resourceVersion={version}");
         let answer = cluster.kubectl(["get", "--raw", &path]).output().await?;
         let said = String::from_utf8([answer.stdout, answer.stderr].concat())?;
         ensure!(said.contains("too old resource version"), "{said}");

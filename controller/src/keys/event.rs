@@ -5,6 +5,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::api::{Api, ApiError};
+use crate::metrics::Metrics;
 
 /// What is told of one object. Events are never changed and never repeated: each is one POST.
 pub(super) struct Told<'t> {
@@ -18,9 +19,13 @@ pub(super) struct Told<'t> {
 }
 
 /// Tells it. An event is help for people, nothing depends on it: a failure is logged by its kind.
-pub(super) async fn tell(api: &Api, namespace: &str, now: Timestamp, told: &Told<'_>) {
-    if let Err(error) = post(api, namespace, now, told).await {
-        tracing::warn!(name = told.name, reason = told.reason, category = error.category(), "an event was not written");
+pub(super) async fn tell(api: &Api, metrics: &Metrics, namespace: &str, now: Timestamp, told: &Told<'_>) {
+    match post(api, namespace, now, told).await {
+        Ok(()) => metrics.event_written(),
+        Err(error) => {
+            let category = error.category();
+            tracing::warn!(name = told.name, reason = told.reason, category, "an event was not written");
+        }
     }
 }
 

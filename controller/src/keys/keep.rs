@@ -29,6 +29,8 @@ use self::make::{NewNative, NewRsa};
 use self::wait::Wait;
 use super::{HeldKeys, KeySettings, Published, UpstreamKeys};
 use crate::api::Api;
+use crate::metrics::Metrics;
+use crate::settings::Clock;
 
 /// What the leader keeps keys with.
 pub struct Keeper {
@@ -41,12 +43,15 @@ pub struct Keeper {
     /// What [`super::follow_published`] hands on.
     pub published: watch::Receiver<Option<Arc<Published>>>,
     /// The time, for people and certificates.
-    pub clock: fn() -> Timestamp,
+    pub clock: Clock,
+    /// Where it is counted.
+    pub metrics: Metrics,
 }
 
 /// Keeps keys until `term` ends. What is under way then is dropped where it stands: that is one of the failures that the
 /// next leader's turn is made for.
 pub async fn keep<R: CryptoRng + Send>(keeper: Keeper, rng: R, term: CancellationToken) {
+    let metrics = keeper.metrics.clone();
     let mut keeping = Keeping::new(keeper, rng);
     term.run_until_cancelled(async {
         loop {
@@ -54,6 +59,8 @@ pub async fn keep<R: CryptoRng + Send>(keeper: Keeper, rng: R, term: Cancellatio
         }
     })
     .await;
+    // Who does not lead does not compare.
+    metrics.keys_missing(0);
 }
 
 /// One leader's term.
@@ -125,6 +132,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let next = self.turn().await;
         if let Err(fault) = &next {
             fault.log();
+            self.keeper.metrics.keys_failed(fault.category());
         }
         self.wait.after(next, &mut self.keeper, &mut self.rng).await;
     }

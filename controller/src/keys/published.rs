@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::config_maps;
+use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 
 /// The published bundle, as it stands in its ConfigMap.
@@ -66,6 +67,7 @@ pub(super) struct Data {
 pub async fn follow_published(
     client: Client,
     namespace: &str,
+    metrics: &Metrics,
     published: &watch::Sender<Option<Arc<Published>>>,
 ) -> Infallible {
     let source = Source {
@@ -84,7 +86,10 @@ pub async fn follow_published(
         Event::Gone { .. } => hand_on(published, None),
         Event::Synced { .. } if !listed => hand_on(published, None),
         Event::Synced { .. } | Event::Answered => {}
-        Event::Lost { category } => tracing::warn!(category, "the published keys cannot be followed now"),
+        Event::Lost { category } => {
+            tracing::warn!(category, "the published keys cannot be followed now");
+            metrics.watch_lost("configmaps", category);
+        }
     };
     crate::watch::follow(client, source, sink).await
 }

@@ -34,7 +34,8 @@ impl Guard {
     /// Makes a folder for which it stands.
     pub(super) fn new() -> Result<Arc<Self>> {
         HOOK.call_once(keep_after_panic);
-        let folder = tempfile::Builder::new().prefix("kseal-cluster-").tempdir().context("cannot make a folder")?.keep();
+        let folder =
+            tempfile::Builder::new().prefix("kseal-cluster-").tempdir().context("cannot make a folder")?.keep();
         // Others may pass through it to what is theirs: a controller runs as a user of its own.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711))?;
         let mut child = Command::new("sh")

@@ -6,8 +6,8 @@ use kseal_api::names;
 use kseal_crypto::Fingerprint;
 use rand_core::CryptoRng;
 
-use super::Keeping;
 use super::read::FoundConfigMap;
+use super::{Keeper, Keeping};
 use crate::keys::HeldKeys;
 use crate::keys::event::{Told, tell};
 
@@ -74,6 +74,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
 
     /// Tells of published keys whose Secret is gone.
     pub(super) async fn tell_of_missing(&mut self, missing: &[Fingerprint], config_map: Option<&FoundConfigMap>) {
+        self.keeper.metrics.keys_missing(missing.len());
         if self.missing == missing {
             return;
         }
@@ -90,12 +91,15 @@ impl<R: CryptoRng + Send> Keeping<R> {
     }
 
     async fn inform(&self, secret: &str, uid: &str, reason: &'static str, message: &str) {
-        let told = Told { kind: "Secret", name: secret, uid, is_warning: false, reason, message };
-        tell(&self.keeper.api, self.namespace(), (self.keeper.clock)(), &told).await;
+        self.post(&Told { kind: "Secret", name: secret, uid, is_warning: false, reason, message }).await;
     }
 
     async fn warn(&self, kind: &'static str, name: &str, uid: &str, reason: &'static str, message: &str) {
-        let told = Told { kind, name, uid, is_warning: true, reason, message };
-        tell(&self.keeper.api, self.namespace(), (self.keeper.clock)(), &told).await;
+        self.post(&Told { kind, name, uid, is_warning: true, reason, message }).await;
+    }
+
+    async fn post(&self, told: &Told<'_>) {
+        let Keeper { api, metrics, clock, .. } = &self.keeper;
+        tell(api, metrics, self.namespace(), clock(), told).await;
     }
 }
