@@ -104,7 +104,11 @@ mod tests {
 
     #[tokio::test]
     async fn ready_means_that_the_server_answers_and_the_keys_are_read() {
-        let held = |reachable, synced| HeldKeys { reachable, synced, ..HeldKeys::default() };
+        let held = |reachable, synced| {
+            let mut held = HeldKeys::default();
+            (held.reachable, held.synced) = (reachable, synced);
+            held
+        };
         for (reachable, synced, code) in
             [(false, false, 503), (true, false, 503), (false, true, 503), (true, true, 200)]
         {
