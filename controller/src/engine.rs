@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 use kseal_core::reconcile::{Group, Mark, Own, Sighting, status};
-use kseal_crypto::Fingerprint;
+use kseal_crypto::{Fingerprint, PrivateKey};
 use kube::Client;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
@@ -228,7 +228,7 @@ impl Engine {
         let mut others = BTreeSet::new();
         loop {
             let held = Arc::clone(&keys.borrow_and_update());
-            let now_native: BTreeSet<Fingerprint> = held.ring.native().map(|key| key.fingerprint()).collect();
+            let now_native: BTreeSet<Fingerprint> = held.ring.native().map(PrivateKey::fingerprint).collect();
             let now_others: BTreeSet<String> =
                 held.ring.rsa().iter().map(|key| key.public().fingerprint().to_string()).collect();
             let arrived: Vec<Fingerprint> = now_native.difference(&native).copied().collect();

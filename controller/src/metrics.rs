@@ -45,6 +45,7 @@ struct Inner {
     keys: Level<Keys>,
     keys_malformed: Gauge,
     keys_missing: Gauge,
+    key_errors: Count<Category>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -133,6 +134,7 @@ impl Metrics {
             keys: add(into, "keys", "Private keys held, by kind and state", Family::default()),
             keys_malformed: add(into, "keys_malformed", "Key Secrets that hold no usable key", Gauge::default()),
             keys_missing: add(into, "keys_missing", "Published keys whose Secret is missing", Gauge::default()),
+            key_errors: add(into, "key_errors", "What kept keys from being made or published", Family::default()),
             registry: made,
         }))
     }
@@ -222,6 +224,11 @@ impl Metrics {
         self.0.keys_missing.set(level(count));
     }
 
+    /// Something kept keys from being made or published.
+    pub fn keys_failed(&self, category: &'static str) {
+        self.0.key_errors.get_or_create(&Category { category }).inc();
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -282,6 +289,7 @@ mod tests {
         metrics.keys("native", "active", 1);
         metrics.keys_malformed(1);
         metrics.keys_missing(2);
+        metrics.keys_failed("conflict");
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -303,6 +311,7 @@ mod tests {
             "kseal_keys{kind=\"native\",state=\"active\"} 1",
             "kseal_keys_malformed 1",
             "kseal_keys_missing 2",
+            "kseal_key_errors_total{category=\"conflict\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

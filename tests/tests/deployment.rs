@@ -1,7 +1,9 @@
 //! What `deploy/` says, to a cluster that takes it at its word.
 
+use std::{fs, time::Duration};
+
 use anyhow::{Context as _, Result, ensure};
-use kseal_tests::cluster::{Cluster, Options, run};
+use kseal_tests::cluster::{Cluster, ControllerOptions, Options, run, wait_until};
 use serde_json::{Value, json};
 
 /// The answer of a server that was asked to make it, and did not.
@@ -70,6 +72,60 @@ fn every_way_to_install_it_is_taken_and_can_be_repeated() {
                 before.lines().zip(after.lines()).filter(|(old, new)| old != new).collect();
             ensure!(changed.is_empty() && !before.is_empty(), "{folder}: {changed:#?}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "whether it runs as in a container is asked of the environment")]
+fn a_controller_begins_as_the_manifests_say_and_stops_when_it_is_told() {
+    let is_sandboxed = std::env::var("KSEAL_TESTS_SANDBOX").is_ok_and(|value| value == "1");
+    run(async {
+        let cluster = Cluster::shared().await?;
+        let kseal = cluster.install("deploy").await?;
+        let folder = tempfile::tempdir()?;
+        let options = ControllerOptions {
+            arguments: vec!["--sealed-secrets=existing".to_owned()],
+            environment: vec![
+                ("KSEAL_LOG_LEVEL".to_owned(), "debug".to_owned()),
+                ("FOLDER".to_owned(), folder.path().display().to_string()),
+            ],
+            program: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/controller-stand-in").into()),
+            server: Some("https://127.0.0.1:1".to_owned()),
+        };
+        let [controller, other] = [kseal.start(&options).await?, kseal.start(&options).await?];
+        ensure!(controller.pod() != other.pod());
+        for controller in [&controller, &other] {
+            wait_until("it has begun", Duration::from_secs(30), || async {
+                let said = controller.logs()?;
+                ensure!(said.ends_with("begun\n"), "{said}");
+                Ok(())
+            })
+            .await?;
+        }
+
+        let said = controller.logs()?;
+        let expected = [
+            "arguments --sealed-secrets=existing".to_owned(),
+            format!("pod kseal-system/{}, log debug, home none", controller.pod()),
+            r#""server":"https://127.0.0.1:1""#.to_owned(),
+        ];
+        for line in expected {
+            ensure!(said.lines().any(|said| said == line), "no {line} in\n{said}");
+        }
+        for line in ["user 65532:65532 65532", "capabilities 0000000000000000", "no new privileges 1"] {
+            ensure!(!is_sandboxed || said.lines().any(|said| said == line), "no {line} in\n{said}");
+        }
+        ensure!(said.contains("writes") != is_sandboxed, "{said}");
+        ensure!(controller.rss()? > 0 && controller.peak_rss()? >= controller.rss()?);
+        ensure!(kseal.user()? == "system:serviceaccount:kseal-system:kseal-controller");
+
+        let process = format!("/proc/{}", controller.pid());
+        controller.stop().await?;
+        ensure!(!fs::exists(process)?);
+        let process = format!("/proc/{}", other.pid());
+        other.kill()?;
+        ensure!(!fs::exists(process)?);
         Ok(())
     });
 }

@@ -157,7 +157,9 @@ impl Entry {
     }
 
     fn is_empty(&self) -> bool {
-        self.native.is_none() && self.upstream.is_none() && self.secret.is_none_or(|(mark, _)| mark.claim.owner.is_none())
+        self.native.is_none()
+            && self.upstream.is_none()
+            && self.secret.is_none_or(|(mark, _)| mark.claim.owner.is_none())
     }
 }
 
@@ -180,7 +182,8 @@ impl Table {
 
     /// The entry of that name, made if it is not there, with the shared form of both names.
     pub(super) fn entry(&mut self, namespace: &str, name: &str) -> (Arc<str>, Arc<str>, &mut Entry) {
-        let shared = self.namespaces.get_key_value(namespace).map_or_else(|| namespace.into(), |(key, _)| Arc::clone(key));
+        let shared =
+            self.namespaces.get_key_value(namespace).map_or_else(|| namespace.into(), |(key, _)| Arc::clone(key));
         let entries = self.namespaces.entry(Arc::clone(&shared)).or_default();
         let name = entries.get_key_value(name).map_or_else(|| name.into(), |(key, _)| Arc::clone(key));
         let entry = entries.entry(Arc::clone(&name)).or_default();
@@ -207,11 +210,15 @@ impl Table {
     }
 
     /// Every entry of one namespace, or of all.
-    pub(super) fn iter<'t>(&'t self, namespace: Option<&'t str>) -> impl Iterator<Item = (&'t Arc<str>, &'t Arc<str>, &'t Entry)> {
+    pub(super) fn iter<'t>(
+        &'t self,
+        namespace: Option<&'t str>,
+    ) -> impl Iterator<Item = (&'t Arc<str>, &'t Arc<str>, &'t Entry)> {
         let wanted = move |key: &&Arc<str>| namespace.is_none_or(|namespace| namespace == Borrow::<str>::borrow(*key));
-        self.namespaces.iter().filter(move |(key, _)| wanted(key)).flat_map(|(namespace, entries)| {
-            entries.iter().map(move |(name, entry)| (namespace, name, entry))
-        })
+        self.namespaces
+            .iter()
+            .filter(move |(key, _)| wanted(key))
+            .flat_map(|(namespace, entries)| entries.iter().map(move |(name, entry)| (namespace, name, entry)))
     }
 
     /// The names of the objects of `group` that are as `wanted`.

@@ -46,7 +46,7 @@ impl Controller {
         let cluster = installation.cluster;
         let pod = format!("{}-{}", installation.service_account(), COUNT.fetch_add(1, Ordering::Relaxed));
         let (port, metrics_port) = (port::free()?, port::free()?);
-        let mut launch = block_in_place(|| launch(installation))?;
+        let mut launch = block_in_place(|| launch(installation, options.program.as_deref(), &pod))?;
 
         let account = cluster.kubeconfig_of(installation.namespace()?, installation.service_account()).await?;
         let kubeconfig = own_kubeconfig(&account, options.server.as_deref(), cluster.folder(), &pod)?;

@@ -1,7 +1,12 @@
 //! The controller as the shipped manifests describe it: with the arguments, the environment and the ServiceAccount of the
 //! Deployment `kseal-controller`, as a process beside the control plane, since nothing runs Pods here.
 
-use std::{process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kseal_api::names;
@@ -22,6 +27,8 @@ pub struct ControllerOptions {
     pub arguments: Vec<String>,
     /// Environment variables beside those of the Deployment.
     pub environment: Vec<(String, String)>,
+    /// Another program in the controller's place, if not the one of this tree.
+    pub program: Option<PathBuf>,
     /// Where the controller finds the API server, if not at its own address: a proxy that fails, say.
     pub server: Option<String>,
 }
@@ -165,17 +172,19 @@ pub(super) struct Launch {
     pub(super) owner: Option<(u32, u32)>,
 }
 
-/// The controller without arguments: as it is, or, if `KSEAL_TESTS_SANDBOX` is 1, as a container runtime would run it: the
+/// The program without arguments: as it is, or, if `KSEAL_TESTS_SANDBOX` is 1, as a container runtime would run it: the
 /// user and group of the Pod, no capabilities, none to be gained, a file system that can only be read.
-pub(super) fn launch(installation: &Installation<'_>) -> Result<Launch> {
-    let program = programs::controller()?;
+pub(super) fn launch(installation: &Installation<'_>, program: Option<&Path>, pod: &str) -> Result<Launch> {
+    let program = program.map_or_else(programs::controller, |program| Ok(program.to_owned()))?;
     if !settings::is_sandboxed() {
         return Ok(Launch { command: Command::new(program), owner: None });
     }
     let (user, group) = installation.deployment.user_and_group()?;
     // The user of the Pod may not pass through the folders above the tree.
-    let reachable = installation.cluster.folder().join("kseal-controller");
-    std::fs::copy(&program, &reachable).with_context(|| format!("cannot copy {}", program.display()))?;
+    let reachable = installation.cluster.folder().join(pod);
+    fs::hard_link(&program, &reachable)
+        .or_else(|_| fs::copy(&program, &reachable).map(drop))
+        .with_context(|| format!("cannot copy {}", program.display()))?;
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", include_str!("sandbox.sh"), "sandbox", "setpriv"]);
     command.args(["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]);

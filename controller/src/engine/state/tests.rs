@@ -52,7 +52,11 @@ impl Object {
 }
 
 fn mark(uid: &str, version: u64, owner: Option<&str>) -> Mark {
-    Mark { uid: Uid::of(uid), resource_version: version, claim: Claim { owner: owner.map(Uid::of), ..Claim::default() } }
+    Mark {
+        uid: Uid::of(uid),
+        resource_version: version,
+        claim: Claim { owner: owner.map(Uid::of), ..Claim::default() },
+    }
 }
 
 impl World {
@@ -126,7 +130,8 @@ fn a_restart_with_everything_in_sync_finds_no_work() {
     for secrets_first in [true, false] {
         let mut world = World { state: State::new(1, 8), now: Instant::now() };
         let objects = |world: &mut World| world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
-        let secrets = |world: &mut World| world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 20, Some("db"))));
+        let secrets =
+            |world: &mut World| world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 20, Some("db"))));
         if secrets_first {
             secrets(&mut world);
             objects(&mut world);
@@ -277,7 +282,8 @@ fn objects_go_on_when_their_key_arrives() {
     world.see(&web, false);
     let jobs: Vec<Job> = std::iter::from_fn(|| world.next()).collect();
     for job in &jobs {
-        let (object, keys) = if &*job.id.name == "db" { (&db, BTreeSet::from([mine])) } else { (&web, BTreeSet::new()) };
+        let (object, keys) =
+            if &*job.id.name == "db" { (&db, BTreeSet::from([mine])) } else { (&web, BTreeSet::new()) };
         world.done(job, object, Done::Wrong { retry: Retry::OnKey, after: None, keys });
     }
     world.state.keys_arrived(&[other], false, world.now);
@@ -326,7 +332,10 @@ fn a_list_forgets_what_it_does_not_name() {
     let mut world = World::settled(&object("db"));
     world.list(&NATIVE, 60, |world| world.see(&object("web"), true));
     assert_eq!(world.names(), ["web"]);
-    assert!(world.state.table.get("prod", "db").is_some(), "its Secret is still there, until the garbage collector comes");
+    assert!(
+        world.state.table.get("prod", "db").is_some(),
+        "its Secret is still there, until the garbage collector comes"
+    );
     world.list(&SECRETS, 60, |_| ());
     assert!(world.state.table.get("prod", "db").is_none());
 }

@@ -12,7 +12,7 @@ use crate::key_secret::{KeySecret, KeySecretError, TLS_CRT, TLS_TYPE};
 const LONGEST_TIME: usize = 40;
 
 /// What is known of a key Secret beside its items.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeySecretFacts<'s> {
     /// Its name.
     pub name: &'s str,
