@@ -14,9 +14,9 @@ use kseal_core::reconcile::{Group, Own};
 use kseal_crypto::sealed_secrets::RsaSize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::{join, select};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
@@ -96,10 +96,9 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
-    let counted = metrics.clone();
     let closed = CancellationToken::new();
     let service = http::serve(service, http::service(endpoints), closed.clone());
-    let measures = http::serve(measures, http::metrics(move || counted.encode()), closed.clone());
+    let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
 
     let election = Election {
         api: Api::new(client.clone()),
@@ -135,10 +134,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     // The endpoints answer until the lease is handed over.
     select! {
         () = candidacy => {}
-        _ = follow_keys => {}
-        _ = follow_published => {}
-        ended = service => ended.map_err(RunError::System)?,
-        ended = measures => ended.map_err(RunError::System)?,
+        _ = async { join!(follow_keys, follow_published, service, measures) } => {}
     }
     closed.cancel();
     tracing::info!("stopped");

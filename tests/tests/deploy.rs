@@ -14,7 +14,7 @@ mod rights;
 #[path = "deploy/upstream.rs"]
 mod upstream;
 
-use std::time::Duration;
+use std::{fs, process::Command, time::Duration};
 
 use anyhow::{Result, ensure};
 use kseal_tests::cluster::{Cluster, run};
@@ -33,6 +33,7 @@ async fn installed() -> Result<&'static Cluster> {
 }
 
 async fn install(cluster: &Cluster) -> Result<()> {
+    policies::prepare(cluster).await?;
     cluster.kubectl(["apply", "-k", "deploy"]).run().await?;
     cluster.kubectl(["create", "-f", "deploy/crds/bitnami.com_sealedsecrets.yaml"]).run().await?;
     for name in ["sealedsecrets.kseal.dev", "sealedsecrets.bitnami.com"] {
@@ -118,6 +119,29 @@ fn the_variants_are_accepted_too() {
         for variant in ["deploy/sealed-secrets", "deploy/namespaced"] {
             cluster.kubectl(["apply", "--dry-run=server", "-k", variant]).run().await?;
         }
+        Ok(())
+    });
+}
+
+/// A kustomization of one's own, as `docs/operate.md` has it.
+#[test]
+fn the_image_is_named_and_monitoring_added_from_outside() {
+    run(async {
+        let cluster = Cluster::shared().await?;
+        let folder = tempfile::tempdir()?;
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy");
+        let copied = Command::new("cp").arg("-r").arg(source).arg(folder.path().join("deploy")).status()?;
+        ensure!(copied.success(), "cannot copy deploy/");
+        let own = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [deploy]\n\
+                   components: [deploy/components/monitoring]\n\
+                   images:\n- {name: kseal-controller, newName: registry.example/kseal-controller, newTag: other}\n";
+        fs::write(folder.path().join("kustomization.yaml"), own)?;
+        let all = cluster.kubectl(["kustomize", folder.path().to_str().unwrap()]).run().await?;
+        for wanted in ["image: registry.example/kseal-controller:other", "kind: ServiceMonitor", "kind: PrometheusRule"]
+        {
+            ensure!(all.contains(wanted), "no {wanted} in: {all}");
+        }
+        ensure!(all.matches("kind: NetworkPolicy").count() == 2, "{all}");
         Ok(())
     });
 }

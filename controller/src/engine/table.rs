@@ -36,12 +36,13 @@ pub(super) type Round = bool;
 pub(super) struct Record {
     pub(super) uid: Uid,
     pub(super) digest: Digest,
-    pub(super) resource_version: u64,
     pub(super) standing: Standing,
     pub(super) place: Place,
     pub(super) round: Round,
     pub(super) idle: bool,
     pub(super) hands_over: bool,
+    /// When it began to wait, in milliseconds since the state was made.
+    pub(super) since: u32,
     /// The object as it was seen, while it waits and there is room.
     pub(super) body: Option<Box<[u8]>>,
 }
@@ -81,12 +82,12 @@ impl Record {
         Self {
             uid: sighting.uid,
             digest: sighting.digest,
-            resource_version: sighting.resource_version,
             standing: standing(sighting),
             place: Place::Rest,
             round,
             idle: sighting.deleting || sighting.paused,
             hands_over: sighting.hands_over,
+            since: 0,
             body: None,
         }
     }

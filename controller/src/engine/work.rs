@@ -18,6 +18,8 @@ use crate::api::{ApiError, PatchKind, RefusalHint};
 const TRIES: u32 = 4;
 /// That the server is not well is told only where it did not help to try again so often.
 const PATIENCE: u32 = 3;
+/// The namespace is going, and the object with it.
+const TERMINATING: &str = "terminating";
 
 /// What one job came to.
 pub(super) struct Finished {
@@ -200,6 +202,9 @@ impl Engine {
     async fn tell_wrong(&self, job: &Job, request: &Request, trouble: &Trouble, after: Option<Duration>) -> Done {
         let category = trouble.category();
         self.context.metrics.reconcile_failed(category);
+        if category == TERMINATING {
+            return Done::Left;
+        }
         let passing = matches!(category, "unreachable" | "conflict" | "throttled" | "server");
         let (namespace, name) = (&*request.namespace, &*request.name);
         if passing && job.attempts < PATIENCE {
@@ -290,7 +295,8 @@ fn trouble(error: &ApiError) -> (Trouble, Option<Duration>) {
     // What the server finds wrong with the object itself does not pass.
     let waits = is_terminating(error) || matches!(error.code(), 400 | 413 | 422);
     let retry = if waits { Retry::OnChange } else { Retry::Backoff };
-    (Trouble::Api { category: error.category(), text: error.to_string(), retry }, after)
+    let category = if is_terminating(error) { TERMINATING } else { error.category() };
+    (Trouble::Api { category, text: error.to_string(), retry }, after)
 }
 
 fn unreadable() -> Trouble {

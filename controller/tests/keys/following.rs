@@ -98,6 +98,9 @@ async fn a_malformed_key_secret_does_not_disturb_the_others() {
             "kseal-3-6f0c1a2b: the label kseal.dev/sealing-key is none of active, retiring, retired and compromised",
         ]
     );
+    let counted = replica.metrics.encode();
+    assert!(counted.contains("kseal_keys_malformed 3\n"));
+    assert!(counted.contains("kseal_keys{kind=\"native\",state=\"active\"} 1\n"));
     replica.lead();
     fake.until(|fake| published(fake).is_some()).await;
     assert_eq!(listed(&fake), [(name(4).to_string(), 4, "active".into())]);

@@ -126,7 +126,7 @@ async fn who_has_no_active_key_gets_the_next_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_key_stays_listed_and_is_told() {
-    let (fake, _replica) = settled(UpstreamKeys::Off).await;
+    let (fake, replica) = settled(UpstreamKeys::Off).await;
     let lost = listed(&fake)[0].0.clone();
     let serial = published(&fake).unwrap().publisher.unwrap().serial;
     fake.delete(SECRETS, FIRST);
@@ -137,9 +137,11 @@ async fn a_lost_key_stays_listed_and_is_told() {
     later().await;
     let told = events(&fake).into_iter().filter(|(reason, _)| reason == "KeyMissing").count();
     assert_eq!(told, 1);
+    assert!(replica.metrics.encode().contains("kseal_keys_missing 1\n"));
     // Who deletes the ConfigMap makes the key forgotten.
     fake.delete(CONFIG_MAPS, names::PUBLIC_KEYS);
     fake.until(|fake| epochs_and_states(fake) == [(2, "active".into())]).await;
+    assert!(replica.metrics.encode().contains("kseal_keys_missing 0\n"));
 }
 
 #[tokio::test(start_paused = true)]

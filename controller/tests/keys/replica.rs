@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kseal_api::{SealingKeyBundle, names};
 use kseal_controller::api::Api;
 use kseal_controller::keys::{HeldKeys, Keeper, KeySettings, Published, UpstreamKeys, follow, follow_published, keep};
+use kseal_controller::metrics::Metrics;
 use kseal_core::Bundle;
 use kseal_crypto::Suite;
 use kseal_crypto::sealed_secrets::RsaSize;
@@ -50,6 +51,7 @@ pub(crate) fn cluster() -> FakeApi {
 pub(crate) struct Replica {
     api: Api,
     settings: KeySettings,
+    pub(crate) metrics: Metrics,
     pub(crate) held: watch::Receiver<Arc<HeldKeys>>,
     pub(crate) published: watch::Receiver<Option<Arc<Published>>>,
 }
@@ -60,11 +62,12 @@ impl Replica {
         let settings = settings(upstream);
         let (held_in, held) = watch::channel(Arc::default());
         let (published_in, published) = watch::channel(None);
-        let (client, followed) = (fake.client(), settings.clone());
-        tokio::spawn(async move { follow(client, &followed, &held_in).await });
-        let client = fake.client();
-        tokio::spawn(async move { follow_published(client, NAMESPACE, &published_in).await });
-        Self { api: Api::new(fake.client()), settings, held, published }
+        let metrics = Metrics::new();
+        let (client, followed, counted) = (fake.client(), settings.clone(), metrics.clone());
+        tokio::spawn(async move { follow(client, &followed, &counted, &held_in).await });
+        let (client, counted) = (fake.client(), metrics.clone());
+        tokio::spawn(async move { follow_published(client, NAMESPACE, &counted, &published_in).await });
+        Self { api: Api::new(fake.client()), settings, metrics, held, published }
     }
 
     /// Leads until the token is cancelled.
@@ -76,6 +79,7 @@ impl Replica {
             held: self.held.clone(),
             published: self.published.clone(),
             clock: || Timestamp::from_second(NOW).unwrap(),
+            metrics: self.metrics.clone(),
         };
         tokio::spawn(keep(keeper, rng(), term.clone()));
         term

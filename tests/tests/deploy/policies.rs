@@ -16,6 +16,17 @@ fn secret(namespace: &str, name: &str, annotations: &Value) -> Value {
     })
 }
 
+/// The namespace of a sealed Secret that was there before the policy.
+const BEFORE: &str = "before-the-policy";
+
+pub(super) async fn prepare(cluster: &Cluster) -> Result<()> {
+    cluster.kubectl(["create", "namespace", BEFORE]).run().await?;
+    let mut object = secret(BEFORE, "db", &json!({SEALED: "{}"}));
+    object["metadata"]["finalizers"] = json!(["kseal.dev/test"]);
+    create(cluster, &object).await?;
+    Ok(())
+}
+
 /// A policy that was just made is not yet asked.
 async fn enforced(cluster: &Cluster, namespace: &str) -> Result<()> {
     let object = secret(namespace, "probe", &json!({SEALED: "{}"})).to_string();
@@ -38,6 +49,12 @@ fn a_secret_that_is_sealed_in_place_is_refused_with_what_to_do_and_any_other_is_
         let said = refusal(cluster, &sealed).await?;
         ensure!(said.contains("kseal decrypt FILE | kubectl apply -f -") && !said.contains("ks1."), "{said}");
 
+        let written = include_str!("../../../cli/tests/cmd/fixtures/sealed/in-place.yaml");
+        let written = written.replace("namespace: prod", &format!("namespace: {namespace}"));
+        let output = cluster.kubectl(["create", "-f", "-"]).stdin(&written).output().await?;
+        let said = String::from_utf8(output.stderr)?;
+        ensure!(said.contains("this Secret is sealed in place"), "what `kseal encrypt` writes: {said}");
+
         create(cluster, &secret(&namespace, "none", &json!(null))).await?;
         create(cluster, &secret(&namespace, "other", &json!({"kseal.dev/managed": "true"}))).await?;
         let annotate = ["-n", &namespace, "annotate", "secret", "none", "kseal.dev/sealed={}"];
@@ -53,29 +70,16 @@ fn a_secret_that_is_sealed_in_place_is_refused_with_what_to_do_and_any_other_is_
 fn one_that_is_there_already_can_be_labelled_and_deleted_but_not_filled() {
     run(async {
         let cluster = installed().await?;
-        let namespace = cluster.namespace("already").await?;
-        let binding = "validatingadmissionpolicybinding/kseal-sealed-in-place";
-        enforced(cluster, &namespace).await?;
-        // It is made in a namespace that the binding passes over for a moment.
-        let resources = json!({"spec": {"matchResources": {"namespaceSelector": {"matchExpressions": [
-            {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]},
-        ]}}}});
-        cluster.kubectl(["patch", binding, "--type=merge", "-p", &resources.to_string()]).run().await?;
-        let mut object = secret(&namespace, "db", &json!({SEALED: "{}"}));
-        object["metadata"]["finalizers"] = json!(["kseal.dev/test"]);
-        wait_until("the policy passes over the namespace", SOON, || async { create(cluster, &object).await }).await?;
-        let everywhere = json!({"spec": {"matchResources": null}}).to_string();
-        cluster.kubectl(["patch", binding, "--type=merge", "-p", &everywhere]).run().await?;
-        enforced(cluster, &namespace).await?;
-
-        cluster.kubectl(["-n", &namespace, "label", "secret", "db", "a=b"]).run().await?;
+        let namespace = BEFORE;
+        enforced(cluster, namespace).await?;
+        cluster.kubectl(["-n", namespace, "label", "secret", "db", "a=b"]).run().await?;
         let fill = json!({"stringData": {"password": "other"}}).to_string();
-        let output = cluster.kubectl(["-n", &namespace, "patch", "secret", "db", "-p", &fill]).output().await?;
+        let output = cluster.kubectl(["-n", namespace, "patch", "secret", "db", "-p", &fill]).output().await?;
         ensure!(!output.status.success(), "its values could be changed");
-        cluster.kubectl(["-n", &namespace, "delete", "secret", "db", "--wait=false"]).run().await?;
+        cluster.kubectl(["-n", namespace, "delete", "secret", "db", "--wait=false"]).run().await?;
         let finalizers = json!({"metadata": {"finalizers": null}}).to_string();
-        cluster.kubectl(["-n", &namespace, "patch", "secret", "db", "--type=merge", "-p", &finalizers]).run().await?;
-        let gone = stored(cluster, &namespace, "secret", "db").await;
+        cluster.kubectl(["-n", namespace, "patch", "secret", "db", "--type=merge", "-p", &finalizers]).run().await?;
+        let gone = stored(cluster, namespace, "secret", "db").await;
         ensure!(gone.err().context("it is still there")?.to_string().contains("NotFound"));
         Ok(())
     });
