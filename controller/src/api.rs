@@ -68,16 +68,14 @@ pub struct Refusal {
 /// What the API server tells only by its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalHint {
-    /// A `test` of a JSON patch failed.
-    TestFailed,
+    /// A JSON patch does not fit: a `test` failed, or a path is not there. Which of them is not told.
+    PatchFailed,
     /// The namespace is being deleted.
     NamespaceTerminating,
     /// A ResourceQuota is used up.
     Quota,
     /// The Secret is immutable.
     Immutable,
-    /// A JSON patch names a path whose parent is not there.
-    MissingPath,
 }
 
 impl std::fmt::Display for Refusal {
@@ -93,8 +91,7 @@ impl std::fmt::Display for Refusal {
             Some(RefusalHint::Quota) => f.write_str(": a ResourceQuota is used up"),
             Some(RefusalHint::NamespaceTerminating) => f.write_str(": the namespace is being deleted"),
             Some(RefusalHint::Immutable) => f.write_str(": it is immutable"),
-            Some(RefusalHint::MissingPath) => f.write_str(": a path of the patch is not there"),
-            Some(RefusalHint::TestFailed) => f.write_str(": it is not of the expected type"),
+            Some(RefusalHint::PatchFailed) => f.write_str(": the patch does not fit"),
             None => Ok(()),
         }
     }
@@ -238,8 +235,9 @@ impl Refusal {
         let hint = match code {
             403 if terminating => Some(RefusalHint::NamespaceTerminating),
             403 if status.message.contains("exceeded quota: ") => Some(RefusalHint::Quota),
-            422 if status.message.contains("test failed") || status.message.contains("testing ") => {
-                Some(RefusalHint::TestFailed)
+            // All that the API server says of a patch that does not apply.
+            422 if details.causes.is_empty() && status.message.contains("an error in our request") => {
+                Some(RefusalHint::PatchFailed)
             }
             422 if status.message.contains("field is immutable when `immutable` is set") => {
                 Some(RefusalHint::Immutable)
@@ -302,6 +300,9 @@ mod tests {
         assert_eq!(read(403, &terminating).hint, Some(RefusalHint::NamespaceTerminating));
         let quota = serde_json::json!({"reason": "Forbidden", "message": "secrets \"a\" is forbidden: exceeded quota: q, requested"});
         assert_eq!(read(403, &quota).hint, Some(RefusalHint::Quota));
+        let patch = serde_json::json!({"reason": "Invalid", "details": {},
+            "message": "the server rejected our request due to an error in our request"});
+        assert_eq!(read(422, &patch).hint, Some(RefusalHint::PatchFailed));
         assert_eq!(read(500, &serde_json::Value::Null), Refusal { code: 500, ..Refusal::default() });
     }
 }

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod args;
 pub mod client;
+pub mod engine;
 pub mod http;
 pub mod keys;
 pub mod lease;

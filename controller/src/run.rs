@@ -2,19 +2,29 @@
 
 use std::error::Error;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::num::NonZero;
 use std::process::{self, ExitCode};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use kseal_core::reconcile::{Group, Own};
+use kseal_crypto::sealed_secrets::RsaSize;
+use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::{join, select};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::args::Args;
+use crate::args::{Args, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
+use crate::engine;
+use crate::http::{self, Endpoints};
+use crate::keys::{self, Keeper, KeySettings, UpstreamKeys};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
@@ -31,6 +41,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 enum RunError {
     #[error("the cluster cannot be reached by what is configured")]
     Connect(#[from] ConnectError),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
     #[error("the system refuses threads or signals")]
     System(#[source] io::Error),
 }
@@ -39,6 +51,7 @@ impl RunError {
     const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Connect(error) => Some(error.hint()),
+            Self::Listen(..) => Some("choose other addresses with --listen and --listen-metrics"),
             Self::System(_) => None,
         }
     }
@@ -72,19 +85,93 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     stop_on_signals(stop.clone()).map_err(RunError::System)?;
     let metrics = Metrics::new();
     let config = configure(&settings.kubeconfig).await?;
+    let client = connect(&config, metrics.clone())?;
+    let (service, measures) = (bind(settings.listen).await?, bind(settings.listen_metrics).await?);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = settings.namespace, "starting");
+
+    let (held, keys) = watch::channel(Arc::default());
+    let (publications, published) = watch::channel(None);
+    let key_settings = key_settings(&settings);
+    let follow_keys = keys::follow(client.clone(), &key_settings, &metrics, &held);
+    let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
+
+    let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
+    let closed = CancellationToken::new();
+    let service = http::serve(service, http::service(endpoints), closed.clone());
+    let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
+
     let election = Election {
-        api: Api::new(connect(&config, metrics.clone())?),
-        namespace: settings.namespace,
-        identity: settings.identity,
+        api: Api::new(client.clone()),
+        namespace: settings.namespace.clone(),
+        identity: settings.identity.clone(),
         timing: settings.timing,
         clock: settings::now,
         rng: settings::rng(),
-        metrics,
+        metrics: metrics.clone(),
     };
-    campaign(election, stop, |term| async move { term.cancelled().await }).await;
+    let candidacy = campaign(election, stop, |term| {
+        let keeper = Keeper {
+            api: Api::new(client.clone()),
+            settings: key_settings.clone(),
+            held: keys.clone(),
+            published: published.clone(),
+            clock: settings::now,
+            metrics: metrics.clone(),
+        };
+        let context = engine::Context {
+            client: client.clone(),
+            api: Api::new(client.clone()),
+            keys: keys.clone(),
+            metrics: metrics.clone(),
+            clock: settings::now,
+            jitter: settings::jitter,
+            settings: engine_settings(&settings),
+        };
+        async move {
+            tokio::join!(keys::keep(keeper, settings::rng(), term.clone()), engine::run(context, term));
+        }
+    });
+    // The endpoints answer until the lease is handed over.
+    select! {
+        () = candidacy => {}
+        _ = async { join!(follow_keys, follow_published, service, measures) } => {}
+    }
+    closed.cancel();
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|error| RunError::Listen(address, error))
+}
+
+fn key_settings(settings: &Settings) -> KeySettings {
+    KeySettings {
+        namespace: settings.namespace.clone(),
+        cluster_name: settings.cluster_name.clone(),
+        suite: settings.suite,
+        upstream: match settings.sealed_secrets {
+            SealedSecrets::Generate => UpstreamKeys::Generate,
+            SealedSecrets::Existing => UpstreamKeys::Existing,
+            SealedSecrets::Off => UpstreamKeys::Off,
+        },
+        upstream_prefix: settings.sealed_secrets_key_prefix.clone(),
+        upstream_size: RsaSize::Bits4096,
+    }
+}
+
+fn engine_settings(settings: &Settings) -> engine::Settings {
+    let upstream = (settings.sealed_secrets != SealedSecrets::Off).then_some(Group::Upstream);
+    engine::Settings {
+        own: Own {
+            namespace: settings.namespace.clone(),
+            upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
+        },
+        namespaces: settings.watch_namespaces.clone(),
+        groups: [Group::Native].into_iter().chain(upstream).collect(),
+        workers: settings.workers,
+        cores: std::thread::available_parallelism().map_or(1, NonZero::get),
+    }
 }
 
 /// The first SIGTERM or SIGINT cancels `stop`; the second ends the process.

@@ -122,6 +122,12 @@ pub fn rng() -> Rng {
     UnwrapErr(getrandom::SysRng)
 }
 
+/// A number from 0 to 1, which spreads what would otherwise come together.
+#[must_use]
+pub fn jitter() -> f64 {
+    f64::from(rng().next_u32()) / f64::from(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

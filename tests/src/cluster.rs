@@ -21,6 +21,8 @@
 mod access;
 mod audit;
 mod certificates;
+mod controller;
+mod deployment;
 mod etcd;
 mod guard;
 mod kubectl;
@@ -42,7 +44,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use http::Request;
 use serde_json::Value;
 use tokio::{
@@ -58,7 +60,15 @@ use self::{
     parts::Parts,
     programs::Programs,
 };
-pub use self::{audit::AuditEvent, kubectl::Kubectl, parts::Part, snapshot::Snapshot, wait::wait_until};
+pub use self::{
+    audit::AuditEvent,
+    controller::Controller,
+    deployment::{ControllerOptions, Installation},
+    kubectl::Kubectl,
+    parts::Part,
+    snapshot::Snapshot,
+    wait::wait_until,
+};
 
 /// One runtime for all tests of a process: what a test leaves running for the others goes on when it ends.
 #[expect(clippy::expect_used, reason = "without threads there is no test")]
@@ -73,13 +83,15 @@ pub struct Options {
     pub watch_list: bool,
     /// How many bytes etcd may hold, if not its default of 2 GiB.
     pub etcd_quota: Option<u64>,
+    /// Whether the API server keeps an audit log. True; it costs some time on each request.
+    pub audit: bool,
     /// Further arguments of kube-apiserver. They stand last, so they win.
     pub apiserver_arguments: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { watch_list: true, etcd_quota: None, apiserver_arguments: Vec::new() }
+        Self { watch_list: true, etcd_quota: None, audit: true, apiserver_arguments: Vec::new() }
     }
 }
 
@@ -156,9 +168,10 @@ impl Cluster {
     /// Every request that was answered before this call, and the watches that run, in the order of their arrival.
     ///
     /// # Errors
-    /// The API server does not run.
+    /// The API server does not run, or without an audit log.
     pub async fn audit(&self) -> Result<Vec<AuditEvent>> {
-        let log = self.guard.folder().join("audit.log");
+        ensure!(self.options.audit, "this cluster has no audit log");
+        let log = self.audit_log();
         // The log lags a little. A request of our own is sought in it: what came before it is written by then.
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
@@ -199,6 +212,10 @@ impl Cluster {
     pub async fn expire_watches(&self) -> Result<()> {
         self.compact().await?;
         self.restart(Part::Apiserver).await
+    }
+
+    fn audit_log(&self) -> PathBuf {
+        self.guard.folder().join("audit.log")
     }
 
     fn etcd_folder(&self) -> PathBuf {

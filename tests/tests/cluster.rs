@@ -1,7 +1,7 @@
 //! The control plane that the other tests stand on.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -15,6 +15,8 @@ use kube::{
 };
 
 const SOON: Duration = Duration::from_secs(30);
+/// By this variable a process that another test runs knows where to write what it has.
+const REPORT: &str = "KSEAL_TESTS_REPORT";
 
 fn secret(name: &str) -> Secret {
     Secret { metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }, ..Secret::default() }
@@ -222,42 +224,75 @@ fn a_full_etcd_refuses_writes() {
     });
 }
 
-/// A process of this program runs one of the tests below, which do nothing unless they are told a file to write to.
-const REPORT: &str = "KSEAL_TESTS_REPORT";
-
 #[test]
 fn nothing_is_left_of_a_process_that_ends_or_is_killed() {
-    for name in ["child_ends", "child_is_killed", "child_fails"] {
-        let folder = tempfile::tempdir().unwrap();
-        let report = folder.path().join("report");
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--ignored", "--exact", name]).env(REPORT, &report);
-        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        assert_eq!(status.success(), name == "child_ends", "{name}");
-        let report = std::fs::read_to_string(&report).unwrap();
-        let mut lines = report.lines();
-        let data = PathBuf::from(lines.next().unwrap());
-        let processes: Vec<&str> = lines.collect();
-        assert_eq!(processes.len(), 3);
-        run(async {
+    run(async {
+        for name in ["child_ends", "child_is_killed", "child_fails"] {
+            let report = report(name, None)?;
             wait_until("its processes are gone", SOON, || async {
-                for process in &processes {
-                    ensure!(!runs(process, &data), "{process} runs");
+                for (process, _) in &report.processes {
+                    ensure!(!command_line(process).contains(&report.folder), "{process} runs");
                 }
                 Ok(())
             })
             .await?;
+            let folder = Path::new(&report.folder);
             if name == "child_fails" {
-                ensure!(data.join("logs/kube-apiserver.log").exists());
-                std::fs::remove_dir_all(&data)?;
+                ensure!(folder.join("logs/kube-apiserver.log").exists());
+                std::fs::remove_dir_all(folder)?;
             }
             wait_until("its folder is gone", SOON, || async {
-                ensure!(!data.exists(), "{} is there", data.display());
+                ensure!(!folder.exists(), "{} is there", report.folder);
                 Ok(())
             })
-            .await
-        });
+            .await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn programs_come_from_where_other_kubernetes_tools_look_for_them() {
+    run(async {
+        let cluster = Cluster::shared().await?;
+        let program = std::fs::read_link(format!("/proc/{}/exe", cluster.process_id(Part::Etcd)?))?;
+        let assets = tempfile::tempdir()?;
+        for name in ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"] {
+            std::os::unix::fs::symlink(&program, assets.path().join(name))?;
+        }
+        let report = report("child_ends", Some(assets.path()))?;
+        for (_, command_line) in &report.processes {
+            ensure!(Path::new(command_line).starts_with(assets.path()), "{command_line}");
+        }
+        Ok(())
+    });
+}
+
+/// What a process of its own said about its control plane.
+struct Report {
+    folder: String,
+    /// The number of each, and how it was called.
+    processes: Vec<(String, String)>,
+}
+
+/// Runs one of the tests below as a process of its own. Without this they do nothing.
+fn report(name: &str, assets: Option<&Path>) -> Result<Report> {
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report");
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--ignored", "--exact", name]).env(REPORT, &report);
+    if let Some(assets) = assets {
+        command.env("KUBEBUILDER_ASSETS", assets);
     }
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    ensure!(status.success() == (name == "child_ends"), "{name}: {status}");
+    let text = std::fs::read_to_string(&report)?;
+    let mut lines = text.lines().map(str::to_owned);
+    let folder = lines.next().context("no folder")?;
+    let processes = lines.map(|line| line.split_once(' ').map(|(id, line)| (id.to_owned(), line.to_owned())));
+    let processes: Vec<_> = processes.collect::<Option<_>>().context("no command line")?;
+    ensure!(processes.len() == 3);
+    Ok(Report { folder, processes })
 }
 
 #[test]
@@ -289,17 +324,18 @@ fn child(then: impl FnOnce() -> Result<()>) {
         let cluster = Cluster::shared().await?;
         let mut lines = vec![cluster.folder().display().to_string()];
         for part in [Part::Etcd, Part::Apiserver, Part::ControllerManager] {
-            lines.push(cluster.process_id(part)?.to_string());
+            let process = cluster.process_id(part)?.to_string();
+            lines.push(format!("{process} {}", command_line(&process)));
         }
         std::fs::write(report, lines.join("\n"))?;
         then()
     });
 }
 
-/// Whether that process is there and is one of the control plane in that folder: numbers are used again.
-fn runs(process: &str, folder: &Path) -> bool {
+/// How a process was called, and with what; empty if there is none.
+fn command_line(process: &str) -> String {
     let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    has(&line, folder.display().to_string().as_bytes())
+    String::from_utf8_lossy(&line).replace('\0', " ")
 }
 
 fn has(text: &[u8], part: &[u8]) -> bool {

@@ -75,7 +75,7 @@ impl Queue {
 /// One lane for each namespace.
 #[derive(Default)]
 struct Lanes {
-    lanes: HashMap<Arc<str>, Lane>,
+    by_namespace: HashMap<Arc<str>, Lane>,
     /// The lanes that hold something, by virtual time.
     order: BTreeSet<(u64, Arc<str>)>,
     /// The virtual time of what was taken last.
@@ -92,7 +92,7 @@ struct Lane {
 impl Lanes {
     fn push(&mut self, id: Id) {
         let namespace = Arc::clone(&id.namespace);
-        let lane = self.lanes.entry(Arc::clone(&namespace)).or_default();
+        let lane = self.by_namespace.entry(Arc::clone(&namespace)).or_default();
         if lane.ids.is_empty() {
             lane.time = lane.time.max(self.clock);
             self.order.insert((lane.time, namespace));
@@ -104,7 +104,7 @@ impl Lanes {
     fn pop(&mut self, admits: &impl Fn(&str) -> bool) -> Option<Id> {
         let (time, namespace) = self.order.iter().find(|(_, namespace)| admits(namespace))?.clone();
         self.order.remove(&(time, Arc::clone(&namespace)));
-        let lane = self.lanes.get_mut(&namespace)?;
+        let lane = self.by_namespace.get_mut(&namespace)?;
         let id = lane.ids.pop_front()?;
         self.len -= 1;
         self.clock = self.clock.max(time);
@@ -118,7 +118,7 @@ impl Lanes {
     }
 
     fn remove(&mut self, id: &Id) -> bool {
-        let Some(lane) = self.lanes.get_mut(&id.namespace) else { return false };
+        let Some(lane) = self.by_namespace.get_mut(&id.namespace) else { return false };
         let Some(at) = lane.ids.iter().position(|waiting| waiting == id) else { return false };
         lane.ids.remove(at);
         self.len -= 1;
@@ -129,7 +129,7 @@ impl Lanes {
     }
 
     fn charge(&mut self, namespace: &Arc<str>, cost: u64) {
-        let lane = self.lanes.entry(Arc::clone(namespace)).or_default();
+        let lane = self.by_namespace.entry(Arc::clone(namespace)).or_default();
         let before = lane.time.max(self.clock);
         if self.order.remove(&(lane.time, Arc::clone(namespace))) {
             self.order.insert((before + cost, Arc::clone(namespace)));
@@ -139,9 +139,9 @@ impl Lanes {
 
     /// A lane that holds nothing and is not ahead of the others is as good as none.
     fn forget_idle(&mut self) {
-        if self.lanes.len() > 2 * self.order.len() + 16 {
+        if self.by_namespace.len() > 2 * self.order.len() + 16 {
             let clock = self.clock;
-            self.lanes.retain(|_, lane| !lane.ids.is_empty() || lane.time > clock);
+            self.by_namespace.retain(|_, lane| !lane.ids.is_empty() || lane.time > clock);
         }
     }
 }

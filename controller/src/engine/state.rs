@@ -1,7 +1,10 @@
 //! What the engine knows and what it does next, without a client: every event goes in, and jobs come out.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+mod census;
+mod waiting;
+
 use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use tokio::time::Instant;
 
 use super::queue::{Class, Queue};
 use super::table::{Entry, Id, Place, Record, Standing, Table, standing};
+use waiting::Waiting;
 
 /// Bodies of waiting objects may take so many bytes in all; beyond that an object is fetched when its turn comes.
 const BODIES: usize = 16 << 20;
@@ -19,9 +23,9 @@ const BODIES_OF_BACKLOG: usize = 12 << 20;
 /// A Secret that someone else changes is put right at most once in so long.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// Someone who comes back within this time is fighting.
-const GRUDGE: Duration = Duration::from_secs(600);
+const GRUDGE: Duration = Duration::from_mins(10);
 /// The longest pause between two tries.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// What one collection brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,7 +55,9 @@ pub(super) struct Job {
     /// How often it failed in a row.
     pub(super) attempts: u32,
     /// For how long it waited.
-    pub(super) class: Class,
+    pub(super) waited: Duration,
+    /// How often keys had arrived when it began.
+    keys_arrived: u64,
 }
 
 /// What became of a job.
@@ -90,6 +96,8 @@ pub(super) struct State {
     share: usize,
     bodies: usize,
     secrets: usize,
+    keys_arrived: u64,
+    origin: Instant,
 }
 
 #[derive(Default)]
@@ -117,7 +125,7 @@ struct Answer {
 impl State {
     /// `secrets`: how many collections of Secrets there are. `share`: how many objects of one namespace may be worked
     /// on at once.
-    pub(super) fn new(secrets: usize, share: usize) -> Self {
+    pub(super) fn new(secrets: usize, share: usize, now: Instant) -> Self {
         Self {
             table: Table::default(),
             queue: Queue::default(),
@@ -130,6 +138,8 @@ impl State {
             share,
             bodies: 0,
             secrets,
+            keys_arrived: 0,
+            origin: now,
         }
     }
 
@@ -175,7 +185,9 @@ impl State {
                 }
                 // What an object waited for may have happened while nobody watched.
                 let doubtful = |standing| went_back || standing == Standing::Wrong(Retry::OnChange);
-                Group::ALL.into_iter().for_each(|group| self.distrust(group, namespace, doubtful));
+                for group in Group::ALL {
+                    self.distrust(group, namespace, doubtful);
+                }
             }
         }
         self.judge_all(now);
@@ -212,7 +224,14 @@ impl State {
     }
 
     /// A sealed object passes by.
-    pub(super) fn saw_object(&mut self, source: &Source, sighting: &Sighting, body: &[u8], initial: bool, now: Instant) {
+    pub(super) fn saw_object(
+        &mut self,
+        source: &Source,
+        sighting: &Sighting,
+        body: &[u8],
+        initial: bool,
+        now: Instant,
+    ) {
         let Kind::Sealed(group) = source.0 else { return };
         let listing = self.rounds.entry(source.clone()).or_default();
         let round = listing.round;
@@ -221,34 +240,30 @@ impl State {
         let id = Id { group, namespace, name };
         let slot = entry.slot(group);
         let known = slot.as_deref_mut().filter(|record| record.uid == sighting.uid);
-        match known {
-            Some(record) => {
-                let changed = record.digest != sighting.digest;
-                let woken = record.idle && !(sighting.deleting || sighting.paused);
-                record.round = round;
-                record.digest = sighting.digest;
-                record.resource_version = sighting.resource_version;
-                record.idle = sighting.deleting || sighting.paused;
-                record.hands_over = sighting.hands_over;
-                if changed {
-                    record.standing = standing(sighting);
-                } else if woken && matches!(record.standing, Standing::Wrong(_)) {
-                    record.standing = Standing::Unknown;
-                }
-                if let (true, Place::Running { again }) = (changed || woken, &mut record.place) {
-                    *again = true;
-                }
+        if let Some(record) = known {
+            let changed = record.digest != sighting.digest;
+            let woken = record.idle && !(sighting.deleting || sighting.paused);
+            record.round = round;
+            record.digest = sighting.digest;
+            record.idle = sighting.deleting || sighting.paused;
+            record.hands_over = sighting.hands_over;
+            if changed {
+                record.standing = standing(sighting);
+            } else if woken && matches!(record.standing, Standing::Wrong(_)) {
+                record.standing = Standing::Unknown;
             }
-            None => {
-                let place = slot.as_deref().map_or(Place::Rest, |record| record.place);
-                let mut record = Box::new(Record::new(sighting, round));
-                // A worker, or a queue, holds the name of the one before; what it has of it is no longer true.
-                record.place = if let Place::Running { .. } = place { Place::Running { again: true } } else { place };
-                if let Some(before) = slot.replace(record) {
-                    self.bodies -= before.body.map_or(0, |body| body.len());
-                }
-                self.settle(&id);
+            if let (true, Place::Running { again }) = (changed || woken, &mut record.place) {
+                *again = true;
             }
+        } else {
+            let place = slot.as_deref().map_or(Place::Rest, |record| record.place);
+            let mut record = Box::new(Record::new(sighting, round));
+            // A worker, or a queue, holds the name of the one before; what it has of it is no longer true.
+            record.place = if let Place::Running { .. } = place { Place::Running { again: true } } else { place };
+            if let Some(before) = slot.replace(record) {
+                self.bodies -= before.body.map_or(0, |body| body.len());
+            }
+            self.settle(&id);
         }
         // What was never looked at is as urgent when it comes with a list.
         let class = if initial && sighting.has_status { Class::Backlog } else { Class::Live };
@@ -303,7 +318,8 @@ impl State {
         let (_, _, entry) = self.table.entry(namespace, name);
         let before = entry.secret.map(|(mark, _)| mark);
         // What we wrote ourselves may be known before it passes by.
-        let newer = before.is_none_or(|before| before.uid != mark.uid || before.resource_version <= mark.resource_version);
+        let newer =
+            before.is_none_or(|before| before.uid != mark.uid || before.resource_version <= mark.resource_version);
         entry.secret = Some((if newer { mark } else { before.unwrap_or(mark) }, round));
         let other = before.is_none_or(|before| (before.uid, before.claim) != (mark.uid, mark.claim));
         self.secret_changed(namespace, name, newer && other, now);
@@ -332,7 +348,7 @@ impl State {
             let Some(record) = self.table.record(&id) else { continue };
             match record.standing {
                 Standing::Wrong(_) if other => self.look_again(&id, now),
-                Standing::Right { .. } if self.has_work(&id) => self.enqueue(&id, Class::Live, now),
+                Standing::Right { .. } | Standing::Unknown if self.has_work(&id) => self.enqueue(&id, Class::Live, now),
                 _ => {}
             }
         }
@@ -340,6 +356,7 @@ impl State {
 
     /// Keys are held that were not before; `others`: of upstream's kind, whose objects name none.
     pub(super) fn keys_arrived(&mut self, keys: &[Fingerprint], others: bool, now: Instant) {
+        self.keys_arrived += 1;
         for id in self.waiting.take(keys.iter().copied().map(Some).chain(others.then_some(None))) {
             self.look_again(&id, now);
         }
@@ -373,9 +390,11 @@ impl State {
                 return;
             }
         }
+        let since = self.millis(now);
         let Some(record) = self.table.record_mut(id) else { return };
         match record.place {
             Place::Rest => {
+                record.since = since;
                 record.place = Place::Queued(class);
                 self.queue.push(id.clone(), class);
             }
@@ -385,6 +404,10 @@ impl State {
             }
             Place::Queued(_) | Place::Running { .. } => {}
         }
+    }
+
+    fn millis(&self, now: Instant) -> u32 {
+        u32::try_from(now.duration_since(self.origin).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Only what waits keeps its body.
@@ -401,21 +424,22 @@ impl State {
     /// The next job, if there is one.
     pub(super) fn next(&mut self, now: Instant) -> Option<Job> {
         self.wake(now);
-        let open = self.knows_secrets();
+        let (open, millis, keys_arrived) = (self.knows_secrets(), self.millis(now), self.keys_arrived);
         loop {
             let (running, share) = (&self.running, self.share);
             let id = self.queue.pop(open, |namespace| running.get(namespace).is_none_or(|count| *count < share))?;
             let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { continue };
             let (secret, predecessor) = (entry.secret.map(|(mark, _)| mark), entry.predecessor(id.group));
             let Some(record) = entry.get_mut(id.group) else { continue };
-            let Place::Queued(class) = record.place else { continue };
+            let Place::Queued(_) = record.place else { continue };
             record.place = Place::Running { again: false };
+            let waited = Duration::from_millis(millis.saturating_sub(record.since).into());
             let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
             self.bodies -= body.as_ref().map_or(0, |body| body.len());
             *self.running.entry(Arc::clone(&id.namespace)).or_default() += 1;
             let attempts = self.failures.get(&id).map_or(0, |failing| failing.attempts);
             let contested = drifted && self.answers.get(&id).is_some_and(|answer| now < answer.at + GRUDGE);
-            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts, class });
+            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts, waited, keys_arrived });
         }
     }
 
@@ -430,7 +454,9 @@ impl State {
         }
         let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { return };
         if let Done::Right { secret, .. } = &done {
-            let newer = |(before, _): &(Mark, bool)| before.uid == secret.uid && before.resource_version > secret.resource_version;
+            let newer = |(before, _): &(Mark, bool)| {
+                before.uid == secret.uid && before.resource_version > secret.resource_version
+            };
             if !entry.secret.as_ref().is_some_and(newer) {
                 let round = entry.secret.map(|(_, round)| round);
                 let round = round.unwrap_or_else(|| current_round(&self.rounds, &id.namespace));
@@ -440,11 +466,13 @@ impl State {
         let Some(record) = entry.get_mut(id.group) else { return };
         let again = record.place == Place::Running { again: true };
         record.place = Place::Rest;
-        if again || seen.is_some_and(|seen| seen != (record.uid, record.digest)) {
+        if again {
             record.standing = Standing::Unknown;
             self.enqueue(id, Class::Live, now);
             return;
         }
+        // What was fetched may be newer than what passed by.
+        (record.uid, record.digest) = seen.unwrap_or((record.uid, record.digest));
         self.settle(id);
         self.conclude(job, done, jitter, now);
         if self.has_work(id) {
@@ -466,6 +494,8 @@ impl State {
                 record.standing = Standing::Wrong(retry);
                 match retry {
                     Retry::OnChange => {}
+                    // It may have been opened with what was held before.
+                    Retry::OnKey if job.keys_arrived != self.keys_arrived => record.standing = Standing::Unknown,
                     Retry::OnKey => self.waiting.put(id, keys),
                     Retry::Backoff => {
                         let due = now + after.unwrap_or_default().max(backoff(job.attempts, jitter));
@@ -530,82 +560,6 @@ impl State {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((due, _))| *due)
     }
-
-    /// For the metrics: how many objects of a group stand how.
-    pub(super) fn census(&self) -> Census {
-        let mut census = Census {
-            live: self.queue.len(Class::Live),
-            backlog: self.queue.len(Class::Backlog),
-            retry: self.failures.len(),
-            bodies: self.bodies,
-            objects: BTreeMap::new(),
-        };
-        for group in Group::ALL {
-            for state in ["ready", "waiting", "failing", "idle", "unknown"] {
-                census.objects.insert((group, state), 0);
-            }
-        }
-        for (_, _, entry) in self.table.iter(None) {
-            for group in Group::ALL {
-                let Some(record) = entry.get(group) else { continue };
-                let state = match record.standing {
-                    _ if record.idle => "idle",
-                    Standing::Right { .. } => "ready",
-                    Standing::Wrong(Retry::OnKey) => "waiting",
-                    Standing::Wrong(_) => "failing",
-                    Standing::Unknown => "unknown",
-                };
-                *census.objects.entry((group, state)).or_default() += 1;
-            }
-        }
-        census
-    }
-}
-
-/// Objects that wait for keys: under each key that could open a part of them, and under none where their kind names none.
-#[derive(Default)]
-struct Waiting {
-    by_key: BTreeMap<Option<Fingerprint>, BTreeSet<Id>>,
-    keys: HashMap<Id, BTreeSet<Option<Fingerprint>>>,
-}
-
-impl Waiting {
-    fn put(&mut self, id: &Id, keys: BTreeSet<Fingerprint>) {
-        let mut keys: BTreeSet<_> = keys.into_iter().map(Some).collect();
-        if keys.is_empty() {
-            keys.insert(None);
-        }
-        for key in &keys {
-            self.by_key.entry(*key).or_default().insert(id.clone());
-        }
-        self.keys.insert(id.clone(), keys);
-    }
-
-    fn remove(&mut self, id: &Id) {
-        for key in self.keys.remove(id).into_iter().flatten() {
-            if let Some(ids) = self.by_key.get_mut(&key) {
-                ids.remove(id);
-                if ids.is_empty() {
-                    self.by_key.remove(&key);
-                }
-            }
-        }
-    }
-
-    fn take(&mut self, keys: impl Iterator<Item = Option<Fingerprint>>) -> BTreeSet<Id> {
-        let ids: BTreeSet<Id> = keys.filter_map(|key| self.by_key.get(&key)).flatten().cloned().collect();
-        ids.iter().for_each(|id| self.remove(id));
-        ids
-    }
-}
-
-/// What the gauges show.
-pub(super) struct Census {
-    pub(super) live: usize,
-    pub(super) backlog: usize,
-    pub(super) retry: usize,
-    pub(super) bodies: usize,
-    pub(super) objects: BTreeMap<(Group, &'static str), usize>,
 }
 
 /// The round of the list that covers Secrets of a namespace.

@@ -36,12 +36,13 @@ pub(super) type Round = bool;
 pub(super) struct Record {
     pub(super) uid: Uid,
     pub(super) digest: Digest,
-    pub(super) resource_version: u64,
     pub(super) standing: Standing,
     pub(super) place: Place,
     pub(super) round: Round,
     pub(super) idle: bool,
     pub(super) hands_over: bool,
+    /// When it began to wait, in milliseconds since the state was made.
+    pub(super) since: u32,
     /// The object as it was seen, while it waits and there is room.
     pub(super) body: Option<Box<[u8]>>,
 }
@@ -81,12 +82,12 @@ impl Record {
         Self {
             uid: sighting.uid,
             digest: sighting.digest,
-            resource_version: sighting.resource_version,
             standing: standing(sighting),
             place: Place::Rest,
             round,
             idle: sighting.deleting || sighting.paused,
             hands_over: sighting.hands_over,
+            since: 0,
             body: None,
         }
     }
@@ -157,7 +158,9 @@ impl Entry {
     }
 
     fn is_empty(&self) -> bool {
-        self.native.is_none() && self.upstream.is_none() && self.secret.is_none_or(|(mark, _)| mark.claim.owner.is_none())
+        self.native.is_none()
+            && self.upstream.is_none()
+            && self.secret.is_none_or(|(mark, _)| mark.claim.owner.is_none())
     }
 }
 
@@ -180,7 +183,8 @@ impl Table {
 
     /// The entry of that name, made if it is not there, with the shared form of both names.
     pub(super) fn entry(&mut self, namespace: &str, name: &str) -> (Arc<str>, Arc<str>, &mut Entry) {
-        let shared = self.namespaces.get_key_value(namespace).map_or_else(|| namespace.into(), |(key, _)| Arc::clone(key));
+        let shared =
+            self.namespaces.get_key_value(namespace).map_or_else(|| namespace.into(), |(key, _)| Arc::clone(key));
         let entries = self.namespaces.entry(Arc::clone(&shared)).or_default();
         let name = entries.get_key_value(name).map_or_else(|| name.into(), |(key, _)| Arc::clone(key));
         let entry = entries.entry(Arc::clone(&name)).or_default();
@@ -207,11 +211,15 @@ impl Table {
     }
 
     /// Every entry of one namespace, or of all.
-    pub(super) fn iter<'t>(&'t self, namespace: Option<&'t str>) -> impl Iterator<Item = (&'t Arc<str>, &'t Arc<str>, &'t Entry)> {
+    pub(super) fn iter<'t>(
+        &'t self,
+        namespace: Option<&'t str>,
+    ) -> impl Iterator<Item = (&'t Arc<str>, &'t Arc<str>, &'t Entry)> {
         let wanted = move |key: &&Arc<str>| namespace.is_none_or(|namespace| namespace == Borrow::<str>::borrow(*key));
-        self.namespaces.iter().filter(move |(key, _)| wanted(key)).flat_map(|(namespace, entries)| {
-            entries.iter().map(move |(name, entry)| (namespace, name, entry))
-        })
+        self.namespaces
+            .iter()
+            .filter(move |(key, _)| wanted(key))
+            .flat_map(|(namespace, entries)| entries.iter().map(move |(name, entry)| (namespace, name, entry)))
     }
 
     /// The names of the objects of `group` that are as `wanted`.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kseal_core::reconcile::{
-    Digest, Group, LiveSecret, Observed, Policy, Request, Retry, Trouble, Uid, body, event, forbidden, ownership, patch,
-    status,
+    Digest, Group, LiveSecret, Observed, Policy, Request, Retry, Trouble, Uid, body, event, forbidden, ownership,
+    patch, status,
 };
 use kseal_crypto::{Plaintext, Work, Zeroizing};
 use tokio::task::spawn_blocking;
@@ -18,6 +18,8 @@ use crate::api::{ApiError, PatchKind, RefusalHint};
 const TRIES: u32 = 4;
 /// That the server is not well is told only where it did not help to try again so often.
 const PATIENCE: u32 = 3;
+/// The namespace is going, and the object with it.
+const TERMINATING: &str = "terminating";
 
 /// What one job came to.
 pub(super) struct Finished {
@@ -132,14 +134,18 @@ impl Engine {
                 // It is there, or it changed since we looked, or it went.
                 Err(error) if matches!(error.code(), 404 | 409) && !is_terminating(&error) => {
                     live = self.look(request).await?;
-                    without_data = false;
-                    // The namespace is gone, not the Secret.
-                    if error.code() == 404 && live.is_none() && !merges {
-                        continue;
-                    }
                 }
-                Err(ApiError::Refused(refusal)) if refusal.hint == Some(RefusalHint::MissingPath) && !without_data => {
-                    without_data = true;
+                Err(error) if hint(&error) == Some(RefusalHint::PatchFailed) => {
+                    // Too old, or of another type, or a target without a field `data`: the server does not say which.
+                    let now = self.look(request).await?;
+                    let version = |live: &Option<LiveSecret>| live.as_ref().map(|live| live.resource_version.clone());
+                    if version(&now) == version(&live) {
+                        if without_data || !merges_into(request, live.as_ref(), job) {
+                            return Err(plain(Trouble::TypeDiffers));
+                        }
+                        without_data = true;
+                    }
+                    live = now;
                 }
                 Err(error) => return Err(trouble(&error)),
             }
@@ -196,6 +202,9 @@ impl Engine {
     async fn tell_wrong(&self, job: &Job, request: &Request, trouble: &Trouble, after: Option<Duration>) -> Done {
         let category = trouble.category();
         self.context.metrics.reconcile_failed(category);
+        if category == TERMINATING {
+            return Done::Left;
+        }
         let passing = matches!(category, "unreachable" | "conflict" | "throttled" | "server");
         let (namespace, name) = (&*request.namespace, &*request.name);
         if passing && job.attempts < PATIENCE {
@@ -203,7 +212,13 @@ impl Engine {
             return again(after);
         }
         let reason = trouble.reason();
-        tracing::warn!(namespace, name, reason, message = trouble.message(request.group, name), "the Secret is not right");
+        tracing::warn!(
+            namespace,
+            name,
+            reason,
+            message = trouble.message(request.group, name),
+            "the Secret is not right"
+        );
         match self.tell(request, &status::Outcome::Wrong(trouble), false).await {
             Ok(()) => {
                 let retry = trouble.retry();
@@ -232,10 +247,10 @@ impl Engine {
             // An event that is lost is no reason to do the work again.
             drop(self.context.api.create(&path, Zeroizing::new(body.into_bytes())).await);
         }
-        let Some(patch) = status::patch(request, outcome, &seconds) else { return Ok(()) };
+        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
         let path = status::path(request.group, &request.namespace, &request.name, "/status");
         self.context.metrics.status_written();
-        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(patch.into_bytes())).await {
+        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
             Ok(_) => Ok(()),
             // It is gone, or another one has its name: the watch tells.
             Err(error) if matches!(error.code(), 404 | 409) => Ok(()),
@@ -247,31 +262,41 @@ impl Engine {
     }
 }
 
+/// Whether only single items are written.
+fn merges_into(request: &Request, live: Option<&LiveSecret>, job: &Job) -> bool {
+    let take = live.and_then(|live| ownership(request, live, job.predecessor).ok());
+    take.is_some_and(|take| take.merge)
+}
+
 fn again(after: Option<Duration>) -> Done {
     Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new() }
 }
 
 fn is_terminating(error: &ApiError) -> bool {
-    matches!(error, ApiError::Refused(refusal) if refusal.hint == Some(RefusalHint::NamespaceTerminating))
+    hint(error) == Some(RefusalHint::NamespaceTerminating)
+}
+
+fn hint(error: &ApiError) -> Option<RefusalHint> {
+    match error {
+        ApiError::Refused(refusal) => refusal.hint,
+        ApiError::Unanswered => None,
+    }
 }
 
 /// What a refused or unanswered request means for the object, and for how long the server asks us to wait.
 fn trouble(error: &ApiError) -> (Trouble, Option<Duration>) {
-    let (hint, after) = match error {
-        ApiError::Refused(refusal) => (refusal.hint, refusal.retry_after),
-        ApiError::Unanswered => (None, None),
+    let after = match error {
+        ApiError::Refused(refusal) => refusal.retry_after,
+        ApiError::Unanswered => None,
     };
-    let trouble = match hint {
-        Some(RefusalHint::TestFailed) => Trouble::TypeDiffers,
-        Some(RefusalHint::Immutable) => Trouble::Immutable,
-        _ => {
-            // What the server finds wrong with the object itself does not pass.
-            let waits = hint == Some(RefusalHint::NamespaceTerminating) || matches!(error.code(), 400 | 413 | 422);
-            let retry = if waits { Retry::OnChange } else { Retry::Backoff };
-            Trouble::Api { category: error.category(), text: error.to_string(), retry }
-        }
-    };
-    (trouble, after)
+    if hint(error) == Some(RefusalHint::Immutable) {
+        return (Trouble::Immutable, after);
+    }
+    // What the server finds wrong with the object itself does not pass.
+    let waits = is_terminating(error) || matches!(error.code(), 400 | 413 | 422);
+    let retry = if waits { Retry::OnChange } else { Retry::Backoff };
+    let category = if is_terminating(error) { TERMINATING } else { error.category() };
+    (Trouble::Api { category, text: error.to_string(), retry }, after)
 }
 
 fn unreadable() -> Trouble {

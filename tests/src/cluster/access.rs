@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -50,7 +51,7 @@ impl Cluster {
     /// There is no such ServiceAccount, or the API server refuses.
     pub async fn kubeconfig_of(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         let token = self.token_of(namespace, name).await?;
-        self.write_kubeconfig(&format!("{namespace}-{name}"), &json!({"token": token}))
+        self.write_kubeconfig(&numbered(&format!("{namespace}-{name}")), &json!({"token": token}))
     }
 
     /// The kubeconfig of a person of these groups (`system:authenticated` comes by itself): the admin who impersonates
@@ -62,7 +63,7 @@ impl Cluster {
         let mut user = certificate(&self.admin);
         user["as"] = json!(name);
         user["as-groups"] = json!(groups);
-        self.write_kubeconfig(&format!("user-{name}-{}", groups.join("-")), &user)
+        self.write_kubeconfig(&numbered(name), &user)
     }
 
     /// Makes a namespace whose name begins so, waits until it has its default ServiceAccount, and returns its name.
@@ -116,6 +117,12 @@ impl Cluster {
     fn kubeconfig_path(&self, name: &str) -> PathBuf {
         self.guard.folder().join("kubeconfigs").join(name.replace(['/', ':'], "-"))
     }
+}
+
+/// A name that no other file has: two tests may ask for the same user at once.
+fn numbered(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The user of a kubeconfig who shows a certificate.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Cluster, access::certificate, certificates, etcd, guard::lock, process::Process, wait_until};
 
 /// A cold API server on a busy machine takes long.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// The API server first lets requests finish.
 const STOP: Duration = Duration::from_secs(90);
 
@@ -228,12 +228,15 @@ impl Cluster {
             ("service-account-issuer", "https://kubernetes.default.svc".to_owned()),
             ("service-account-key-file", file("tokens.pub")),
             ("service-account-signing-key-file", file("tokens.key")),
-            ("audit-policy-file", file("audit-policy.yaml")),
-            ("audit-log-path", folder.join("audit.log").display().to_string()),
             ("feature-gates", format!("WatchList={}", self.options.watch_list)),
         ];
         command.args(options.map(|(name, value)| format!("--{name}={value}")));
         command.arg("--cert-dir").arg(folder.join("apiserver"));
+        if self.options.audit {
+            command.arg("--audit-policy-file").arg(self.pki("audit-policy.yaml"));
+            // In megabytes: never in two files.
+            command.arg("--audit-log-path").arg(self.audit_log()).arg("--audit-log-maxsize=1000000");
+        }
         command.args(&self.options.apiserver_arguments);
         command
     }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
@@ -49,6 +49,11 @@ impl Process {
     /// What it printed.
     pub(super) fn log(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
+    }
+
+    /// Where that stands.
+    pub(super) fn log_path(&self) -> &Path {
+        &self.log
     }
 
     /// An error with the end of its log, if it has ended by itself.

@@ -53,11 +53,15 @@ fn build() -> Result<PathBuf> {
     let module = settings::root().join("tests/controlplane");
     let folder = settings::target()?.join("controlplane");
     let program = folder.join("controlplane");
-    let _lock = Lock::new(&folder, "the control plane is being built by another process")?;
     let linker = format!("-s -w {}", flags());
     let inputs = inputs(&module, &linker)?;
     let made_from = folder.join("made-from");
-    if program.exists() && fs::read(&made_from).is_ok_and(|previous| previous == inputs) {
+    let is_made = || program.exists() && fs::read(&made_from).is_ok_and(|previous| previous == inputs);
+    if is_made() {
+        return Ok(program);
+    }
+    let _lock = Lock::new(&folder, "the control plane is being built by another process")?;
+    if is_made() {
         return Ok(program);
     }
     say("building etcd and Kubernetes for the tests: minutes the first time");
@@ -65,7 +69,7 @@ fn build() -> Result<PathBuf> {
     command.args(["build", "-v", "-buildvcs=false", "-mod=readonly", "-ldflags", &linker, "-o"]);
     command.arg(&program).arg(".").env("CGO_ENABLED", "0").current_dir(&module);
     run_with_progress(&mut command)?;
-    fs::write(made_from, inputs)?;
+    fs::write(&made_from, &inputs)?;
     Ok(program)
 }
 

@@ -21,6 +21,11 @@ pub(super) fn is_sandboxed() -> bool {
     env::var_os("KSEAL_TESTS_SANDBOX").is_some_and(|value| value == "1")
 }
 
+/// Where programs are found.
+pub(super) fn search_path() -> OsString {
+    env::var_os("PATH").unwrap_or_default()
+}
+
 /// The cargo that runs these tests.
 pub(super) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())

@@ -84,7 +84,7 @@ impl<R> Keeping<R> {
             let body = self.keeper.api.list_metadata(&path).await;
             let body = body.map_err(|error| Fault::Api(STEP, error))?;
             let page: Page = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
-            found.extend(page.items.into_iter().map(|Object { metadata }| {
+            found.extend(page.items.into_iter().flatten().map(|Object { metadata }| {
                 let Metadata { name, uid, resource_version } = metadata;
                 (name, (uid, resource_version))
             }));
@@ -129,7 +129,8 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Page {
     metadata: PageMetadata,
-    items: Vec<Object>,
+    /// `null` where there is none.
+    items: Option<Vec<Object>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -147,4 +148,15 @@ struct Labelled {
 struct LabelledMetadata {
     #[serde(default)]
     labels: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_items_is_a_page() {
+        let page: Page = serde_json::from_str(r#"{"metadata":{"resourceVersion":"7"},"items":null}"#).unwrap();
+        assert!(page.items.is_none() && page.metadata.continue_token.is_empty());
+    }
 }

@@ -277,11 +277,6 @@ fn status() -> Value {
                     },
                 },
             },
-            "lastReconcileAt": {
-                "description": "The annotation kseal.dev/reconcile-at as it was when the controller last did its work.",
-                "type": "string",
-                "maxLength": 1_024,
-            },
         },
     })
 }
