@@ -74,7 +74,7 @@ fn objects_of_both_kinds_are_listed_with_why_one_is_not_ready() {
     server.has(
         &collection(NATIVE, ""),
         page(&[
-            object("shop", "web", &native("True", "Synced", "all is well")),
+            object("shop", "web", &native("True", "Contested", "argocd keeps changing the Secret")),
             object("shop", "api", &stalled),
             object("bar", "old", &stale),
             object("bar", "new", &Value::Null),
@@ -92,7 +92,7 @@ fn objects_of_both_kinds_are_listed_with_why_one_is_not_ready() {
         "shop api kseal False NoKey AGO - no key opens it",
         "shop api bitnami True - AGO SHA256:abcdefghijklm",
         "shop db bitnami False - AGO - no key could decrypt secret (a)",
-        "shop web kseal True Synced AGO kx2f7ghqmvh3s,k222222222222",
+        "shop web kseal True Contested AGO kx2f7ghqmvh3s,k222222222222 argocd keeps changing the Secret",
     ];
     let words = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(lines.iter().map(words).collect::<Vec<_>>(), wanted);
@@ -103,7 +103,7 @@ fn objects_of_both_kinds_are_listed_with_why_one_is_not_ready() {
     let api = &report["objects"][2];
     assert_eq!((&api["ready"], &api["reason"], &api["stalled"]), (&"False".into(), &"NoKey".into(), &true.into()));
     let web = &report["objects"][5];
-    assert_eq!((&web["format"], &web["message"]), (&"kseal".into(), &"all is well".into()));
+    assert_eq!((&web["format"], &web["message"]), (&"kseal".into(), &"argocd keeps changing the Secret".into()));
     assert_eq!(web["keys"][0], "kx2f7ghqmvh3sabcdefghijklmnop");
 }
 

@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 /// Metadata alone, also as the answer to a write.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// The same for a collection.
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// Longer than the API server's own limit for a request that is no watch.
 const PATIENCE: Duration = Duration::from_secs(65);
 
@@ -66,8 +68,8 @@ pub struct Refusal {
 /// What the API server tells only by its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalHint {
-    /// A `test` of a JSON patch failed.
-    TestFailed,
+    /// A JSON patch does not fit: a `test` failed, or a path is not there. Which of them is not told.
+    PatchFailed,
     /// The namespace is being deleted.
     NamespaceTerminating,
     /// A ResourceQuota is used up.
@@ -89,7 +91,7 @@ impl std::fmt::Display for Refusal {
             Some(RefusalHint::Quota) => f.write_str(": a ResourceQuota is used up"),
             Some(RefusalHint::NamespaceTerminating) => f.write_str(": the namespace is being deleted"),
             Some(RefusalHint::Immutable) => f.write_str(": it is immutable"),
-            Some(RefusalHint::TestFailed) => f.write_str(": it is not of the expected type"),
+            Some(RefusalHint::PatchFailed) => f.write_str(": the patch does not fit"),
             None => Ok(()),
         }
     }
@@ -147,6 +149,15 @@ impl Api {
         self.send(Request::get(path).header(ACCEPT, METADATA), Bytes::new()).await
     }
 
+    /// One page of a collection, of each object its metadata; `path` with its query.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing.
+    pub async fn list_metadata(&self, path: &str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        self.send(Request::get(path).header(ACCEPT, METADATA_LIST), Bytes::new()).await
+    }
+
     /// Creates an object in the collection `path` and answers with its metadata.
     ///
     /// # Errors
@@ -172,6 +183,15 @@ impl Api {
             PatchKind::Merge => "application/merge-patch+json",
         };
         self.write(Method::PATCH, path, content_type, body).await
+    }
+
+    /// Replaces an object by a whole one, whose resourceVersion is the precondition, and answers with its metadata.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing.
+    pub async fn replace(&self, path: &str, body: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        self.write(Method::PUT, path, "application/json", body).await
     }
 
     async fn write(
@@ -215,8 +235,9 @@ impl Refusal {
         let hint = match code {
             403 if terminating => Some(RefusalHint::NamespaceTerminating),
             403 if status.message.contains("exceeded quota: ") => Some(RefusalHint::Quota),
-            422 if status.message.contains("test failed") || status.message.contains("testing ") => {
-                Some(RefusalHint::TestFailed)
+            // All that the API server says of a patch that does not apply.
+            422 if details.causes.is_empty() && status.message.contains("an error in our request") => {
+                Some(RefusalHint::PatchFailed)
             }
             422 if status.message.contains("field is immutable when `immutable` is set") => {
                 Some(RefusalHint::Immutable)
@@ -279,6 +300,9 @@ mod tests {
         assert_eq!(read(403, &terminating).hint, Some(RefusalHint::NamespaceTerminating));
         let quota = serde_json::json!({"reason": "Forbidden", "message": "secrets \"a\" is forbidden: exceeded quota: q, requested"});
         assert_eq!(read(403, &quota).hint, Some(RefusalHint::Quota));
+        let patch = serde_json::json!({"reason": "Invalid", "details": {},
+            "message": "the server rejected our request due to an error in our request"});
+        assert_eq!(read(422, &patch).hint, Some(RefusalHint::PatchFailed));
         assert_eq!(read(500, &serde_json::Value::Null), Refusal { code: 500, ..Refusal::default() });
     }
 }

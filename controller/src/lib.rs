@@ -1,7 +1,21 @@
 //! Opens SealedSecrets into Secrets and keeps them right.
 
 pub mod api;
+pub mod args;
+pub mod client;
+pub mod engine;
+pub mod http;
+pub mod keys;
+pub mod lease;
+pub mod logging;
+pub mod metrics;
+mod run;
+pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod watch;
+
+pub use run::run;
 
 /// The name under which the controller's writes stand in `managedFields`, and that of its ServiceAccount.
 pub const MANAGER: &str = "kseal-controller";

@@ -1,3 +1,7 @@
-//! The program `kseal-controller`.
+//! `kseal-controller`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kseal_controller::run()
+}

@@ -72,6 +72,8 @@ pub enum Event<'l> {
         /// The collection's resourceVersion.
         resource_version: u64,
     },
+    /// The server took the request; what it brings follows. What was lost is so no longer.
+    Answered,
     /// It can be neither listed nor watched now; it is tried again.
     Lost {
         /// A label for metrics.
@@ -159,6 +161,7 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
             Err(Refused::Code(400 | 422)) if initial => return Err(End::Unsupported),
             other => other?,
         };
+        (self.sink)(Event::Answered);
         let mut lines = Lines::of(body);
         while let Some(line) = timeout(SILENCE, lines.next()).await.map_err(|_| End::Failed("silent"))? {
             let line = line.map_err(|_| End::Failed("broken"))?;
@@ -195,7 +198,9 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
             if !token.is_empty() {
                 query.push(("continue", &token));
             }
-            let mut body = pin!(self.request("PartialObjectMetadataList", &query).await?.into_data_stream());
+            let body = self.request("PartialObjectMetadataList", &query).await?;
+            (self.sink)(Event::Answered);
+            let mut body = pin!(body.into_data_stream());
             let mut items = Items::default();
             while let Some(chunk) = timeout(SILENCE, body.next()).await.map_err(|_| End::Failed("silent"))? {
                 let chunk = chunk.map_err(|_| End::Failed("broken"))?;

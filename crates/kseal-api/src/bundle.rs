@@ -84,6 +84,21 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Retiring, Self::Retired, Self::Compromised];
+
+    /// Reads what [`Self::as_str`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether a key of this state is loaded and opens.
+    #[must_use]
+    pub const fn opens(self) -> bool {
+        !matches!(self, Self::Retired)
+    }
+
     /// As it is written in bundles, labels, and what a bundle's signature covers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

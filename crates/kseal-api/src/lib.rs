@@ -3,6 +3,7 @@
 //! No client and no cryptography: what the texts inside mean is `kseal-core`'s affair.
 
 mod bundle;
+pub mod crd;
 pub mod names;
 mod native;
 mod upstream;

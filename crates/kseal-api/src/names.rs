@@ -74,3 +74,5 @@ pub const PUBLIC_KEYS: &str = "kseal-public-keys";
 pub const PUBLIC_KEYS_ITEM: &str = "bundle.json";
 /// The Secret in the controller's namespace that holds the cluster's identity.
 pub const IDENTITY: &str = "kseal-identity";
+/// The only names of kseal's own that a template may set on its Secret.
+pub const TEMPLATE_ALLOWED: [&str; 1] = [MANAGED];

@@ -2,9 +2,14 @@
 
 use kseal_api::{BundleMetadata, KeyEntry, KeyState, SealingKeyBundle, SealingKeyBundleSpec, names};
 use kseal_crypto::{
-    FailureClass, Fingerprint, PublicKey, bundle, bundle::SignedContent, decode_base64, encode_base64,
-    identity::Identity, sealed_secrets::Certificate,
+    FailureClass, Fingerprint, PublicKey, bundle,
+    bundle::SignedContent,
+    decode_base64, encode_base64,
+    identity::{Identity, IdentityKey},
+    sealed_secrets::Certificate,
 };
+
+use crate::keys::Publication;
 
 /// What does not hold in a bundle.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,24 +127,8 @@ impl Bundle {
     /// The text of a bundle of local keys, without who published it.
     #[must_use]
     pub fn to_local_text(&self) -> SealingKeyBundle {
-        let keys = self.keys.iter().map(|key| KeyEntry {
-            fingerprint: key.public.fingerprint().to_string(),
-            suite: key.public.suite().to_string(),
-            public_key: encode_base64(&key.public.to_bytes()),
-            epoch: key.epoch,
-            created_at: key.created_at.clone(),
-            state: key.state,
-        });
-        SealingKeyBundle {
-            api_version: names::API_VERSION.to_owned(),
-            kind: names::SEALING_KEY_BUNDLE.to_owned(),
-            metadata: BundleMetadata { name: self.name.clone() },
-            spec: SealingKeyBundleSpec {
-                keys: keys.collect(),
-                certificate: self.certificate.as_ref().map(|certificate| certificate.to_pem().to_owned()),
-                ..SealingKeyBundleSpec::default()
-            },
-        }
+        let certificate = self.certificate.as_ref().map(|certificate| certificate.to_pem().to_owned());
+        unsigned(&self.name, &self.keys, certificate)
     }
 
     /// The key that sealing uses: the highest active epoch, of equal ones the lowest fingerprint.
@@ -154,6 +143,44 @@ impl Bundle {
     pub fn get(&self, fingerprint: Fingerprint) -> Option<&BundleKey> {
         self.keys.iter().find(|key| key.public.fingerprint() == fingerprint)
     }
+}
+
+/// The text without who published it.
+fn unsigned(name: &str, keys: &[BundleKey], certificate: Option<String>) -> SealingKeyBundle {
+    let keys = keys.iter().map(|key| KeyEntry {
+        fingerprint: key.public.fingerprint().to_string(),
+        suite: key.public.suite().to_string(),
+        public_key: encode_base64(&key.public.to_bytes()),
+        epoch: key.epoch,
+        created_at: key.created_at.clone(),
+        state: key.state,
+    });
+    SealingKeyBundle {
+        api_version: names::API_VERSION.to_owned(),
+        kind: names::SEALING_KEY_BUNDLE.to_owned(),
+        metadata: BundleMetadata { name: name.to_owned() },
+        spec: SealingKeyBundleSpec { keys: keys.collect(), certificate, ..SealingKeyBundleSpec::default() },
+    }
+}
+
+/// The text of a published bundle.
+pub(crate) fn publish(
+    publication: &Publication,
+    identity: &IdentityKey,
+    serial: u64,
+    issued_at: &str,
+) -> SealingKeyBundle {
+    let Publication { name, cluster_uid, keys, certificate } = publication;
+    let mut text = unsigned(name, keys, certificate.clone());
+    let keys: Vec<bundle::BundleKey> = keys.iter().map(signed_key).collect();
+    let certificate = certificate.as_deref().unwrap_or_default();
+    let content = SignedContent { name, cluster_uid, serial, issued_at, keys: &keys, certificate };
+    text.spec.signature = Some(encode_base64(&identity.sign(&content.to_bytes())));
+    text.spec.cluster_uid = Some(cluster_uid.clone());
+    text.spec.identity = Some(encode_base64(identity.public().as_bytes()));
+    text.spec.serial = Some(serial);
+    text.spec.issued_at = Some(issued_at.to_owned());
+    text
 }
 
 fn read_key(entry: &KeyEntry) -> Result<BundleKey, BundleError> {

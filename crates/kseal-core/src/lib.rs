@@ -5,9 +5,12 @@
 
 pub mod bundle;
 pub mod key_secret;
+pub mod keys;
+pub mod lease;
 mod object;
 mod object_ref;
 mod recipients;
+pub mod reconcile;
 mod rewrap;
 mod scope;
 mod seal;

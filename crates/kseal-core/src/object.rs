@@ -5,7 +5,7 @@ mod read;
 use std::collections::BTreeMap;
 
 use kseal_api::{Scope, SealedFor};
-use kseal_crypto::{Envelope, Failure, Failures, KeyRing, Place, Plaintext, Reason, Subject, sealed_secrets};
+use kseal_crypto::{Envelope, Failure, Failures, KeyRing, Place, Plaintext, Reason, Subject, Work, sealed_secrets};
 
 use crate::{Moved, ObjectRef, PlaceError, place};
 
@@ -110,16 +110,24 @@ impl SealedObject {
     /// # Errors
     /// All failures, if there is any: then nothing is given out.
     pub fn open(&self, ring: &KeyRing) -> Result<BTreeMap<String, Plaintext>, Failures> {
+        self.open_noting(ring, &mut Work::default())
+    }
+
+    /// As [`Self::open`], and notes in `work` what it cost and which keys did it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_noting(&self, ring: &KeyRing, work: &mut Work) -> Result<BTreeMap<String, Plaintext>, Failures> {
         let mut failures = self.failures.clone();
         let mut opened = BTreeMap::new();
         match (&self.contents, self.place()) {
             (_, Err(_)) => failures.push(Failure { subject: Subject::Object, reason: Reason::NoPlace }),
-            (Contents::Native(envelope), Ok(place)) => match envelope.open(ring, &place) {
+            (Contents::Native(envelope), Ok(place)) => match envelope.open_noting(ring, &place, work) {
                 Ok(values) => opened = values,
                 Err(found) => failures.extend(found.iter().cloned()),
             },
-            (Contents::Upstream(_), Ok(_)) => {
-                for (item, value) in self.open_each(ring) {
+            (Contents::Upstream(_), Ok(place)) => {
+                for (item, value) in self.open_upstream(ring, &place, work) {
                     match value {
                         Ok(value) => drop(opened.insert(item, value)),
                         Err(reason) => failures.push(Failure { subject: Subject::Item(item), reason }),
@@ -144,11 +152,20 @@ impl SealedObject {
                 let each = envelope.open_each(ring, &place).into_iter();
                 each.map(|(item, value)| (item.to_owned(), value)).collect()
             }
-            Contents::Upstream(_) => {
-                let label = sealed_secrets::label(&place).unwrap_or_default();
-                sealed_secrets::open(ring, self.upstream_items(), &label).items
-            }
+            Contents::Upstream(_) => self.open_upstream(ring, &place, &mut Work::default()),
         }
+    }
+
+    fn open_upstream(
+        &self,
+        ring: &KeyRing,
+        place: &Place,
+        work: &mut Work,
+    ) -> BTreeMap<String, Result<Plaintext, Reason>> {
+        let label = sealed_secrets::label(place).unwrap_or_default();
+        let opened = sealed_secrets::open(ring, self.upstream_items(), &label);
+        *work = opened.work;
+        opened.items
     }
 }
 

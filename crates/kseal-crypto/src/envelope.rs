@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 
 use crate::{
     Commitment, Failure, Failures, Fingerprint, Handle, KeyError, KeyRing, Place, Plaintext, PublicKey, Reason,
-    SealedValue, Subject, Suite,
+    SealedValue, Subject, Suite, Work,
     data_key::DataKey,
     value::ValueKey,
     wrap::{unwrap, wrap},
@@ -85,9 +85,22 @@ impl Envelope {
     /// # Errors
     /// All failures, of shape or of opening, if there is any: then nothing is opened.
     pub fn open(&self, ring: &KeyRing, place: &Place) -> Result<BTreeMap<String, Plaintext>, Failures> {
+        self.open_noting(ring, place, &mut Work::default())
+    }
+
+    /// As [`Self::open`], and notes in `work` which keys did it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_noting(
+        &self,
+        ring: &KeyRing,
+        place: &Place,
+        work: &mut Work,
+    ) -> Result<BTreeMap<String, Plaintext>, Failures> {
         let mut failures = self.failures.clone();
         let mut opened = BTreeMap::new();
-        for (item, value) in self.open_each(ring, place) {
+        for (item, value) in self.open_each_noting(ring, place, work) {
             match value {
                 Ok(value) => drop(opened.insert(item.to_owned(), value)),
                 Err(reason) if self.values[item].is_ok() => failures.push(Failure::item(item, reason)),
@@ -105,13 +118,30 @@ impl Envelope {
 
     /// Opens what can be opened; each data key is unwrapped at most once.
     pub fn open_each(&self, ring: &KeyRing, place: &Place) -> BTreeMap<&str, Result<Plaintext, Reason>> {
+        self.open_each_noting(ring, place, &mut Work::default())
+    }
+
+    fn open_each_noting(
+        &self,
+        ring: &KeyRing,
+        place: &Place,
+        work: &mut Work,
+    ) -> BTreeMap<&str, Result<Plaintext, Reason>> {
+        let mut unwrap = |handle| {
+            let opened = self.open_data_key(handle, ring, place);
+            match &opened {
+                Ok(key) => work.note(1, Some(key.opened_by.to_string())),
+                Err(Reason::Open) => work.note(1, None),
+                Err(_) => {} // no key was tried
+            }
+            opened
+        };
         let mut keys: BTreeMap<Handle, Result<OpenedDataKey, Reason>> = BTreeMap::new();
         self.values
             .iter()
             .map(|(item, value)| {
                 let opened = value.as_ref().map_err(|reason| *reason).and_then(|value| {
-                    let key =
-                        keys.entry(value.handle()).or_insert_with(|| self.open_data_key(value.handle(), ring, place));
+                    let key = keys.entry(value.handle()).or_insert_with(|| unwrap(value.handle()));
                     let key = key.as_ref().map_err(|reason| *reason)?;
                     key.open(item, value, place).ok_or(Reason::Open)
                 });

@@ -2,31 +2,39 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::{
-    Fingerprint, Plaintext, PrivateKey, Reason,
+    Fingerprint, Plaintext, PrivateKey, Reason, Work,
     sealed_secrets::{RsaPrivateKey, SealedBytes},
 };
 
 /// Opens both envelopes: the native one by fingerprint, so that its cost does not grow with the number of keys, that
 /// of sealed-secrets by trial, which is all that its format allows.
+///
+/// A ring is not changed while others open with it: where keys come and go, a new one is built of the same keys, each of
+/// which is in memory once.
 #[derive(Default)]
 pub struct KeyRing {
-    native: BTreeMap<Fingerprint, PrivateKey>,
-    rsa: Vec<RsaPrivateKey>,
+    native: BTreeMap<Fingerprint, Arc<PrivateKey>>,
+    rsa: Vec<Arc<RsaPrivateKey>>,
     last_good: AtomicUsize,
 }
 
 impl KeyRing {
     /// Adds a native key.
-    pub fn add(&mut self, key: PrivateKey) {
+    pub fn add(&mut self, key: impl Into<Arc<PrivateKey>>) {
+        let key = key.into();
         self.native.insert(key.fingerprint(), key);
     }
 
     /// Adds an RSA key behind the others: the newest are added first. The same key is held once.
-    pub fn add_rsa(&mut self, key: RsaPrivateKey) {
+    pub fn add_rsa(&mut self, key: impl Into<Arc<RsaPrivateKey>>) {
+        let key = key.into();
         if !self.rsa.iter().any(|held| held.public().fingerprint() == key.public().fingerprint()) {
             self.rsa.push(key);
         }
@@ -35,17 +43,17 @@ impl KeyRing {
     /// The native key of that name.
     #[must_use]
     pub fn get(&self, fingerprint: Fingerprint) -> Option<&PrivateKey> {
-        self.native.get(&fingerprint)
+        self.native.get(&fingerprint).map(AsRef::as_ref)
     }
 
     /// The native keys, by fingerprint.
     pub fn native(&self) -> impl Iterator<Item = &PrivateKey> {
-        self.native.values()
+        self.native.values().map(AsRef::as_ref)
     }
 
     /// The RSA keys, in the order in which they were added.
     #[must_use]
-    pub fn rsa(&self) -> &[RsaPrivateKey] {
+    pub fn rsa(&self) -> &[Arc<RsaPrivateKey>] {
         &self.rsa
     }
 
@@ -61,19 +69,26 @@ impl KeyRing {
     }
 
     /// Opens one sealed-secrets value: last-good first, then in order; keys whose size does not fit the envelope cost
-    /// nothing. Returns the number of private-key operations besides.
-    pub(crate) fn open_rsa(&self, sealed: &SealedBytes<'_>, label: &[u8]) -> (usize, Result<Plaintext, Reason>) {
+    /// nothing.
+    pub(crate) fn open_rsa(
+        &self,
+        sealed: &SealedBytes<'_>,
+        label: &[u8],
+        work: &mut Work,
+    ) -> Result<Plaintext, Reason> {
         let last_good = self.last_good.load(Ordering::Relaxed);
         let others = (0..self.rsa.len()).filter(|index| *index != last_good);
-        let mut operations = 0;
+        let mut fits = false;
         for index in std::iter::once(last_good).chain(others) {
             let Some(key) = self.rsa.get(index).filter(|key| key.size() == sealed.key_size()) else { continue };
-            operations += 1;
-            if let Some(value) = key.open(sealed, label) {
+            fits = true;
+            let opened = key.open(sealed, label);
+            work.note(1, opened.as_ref().map(|_| key.public().fingerprint().to_string()));
+            if let Some(value) = opened {
                 self.last_good.store(index, Ordering::Relaxed);
-                return (operations, Ok(value));
+                return Ok(value);
             }
         }
-        (operations, Err(if operations == 0 { Reason::NoKey } else { Reason::Open }))
+        Err(if fits { Reason::Open } else { Reason::NoKey })
     }
 }

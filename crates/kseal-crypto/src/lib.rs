@@ -28,6 +28,7 @@ mod suite;
 #[cfg(test)]
 mod test_rng;
 mod value;
+mod work;
 mod wrap;
 
 pub use base64::{decode as decode_base64, decode_data, encode as encode_base64};
@@ -43,4 +44,5 @@ pub use plaintext::Plaintext;
 pub use sealer::Sealer;
 pub use suite::Suite;
 pub use value::SealedValue;
+pub use work::Work;
 pub use zeroize::Zeroizing;

@@ -26,7 +26,7 @@ use aes_gcm::{
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::{KeyRing, Place, Plaintext, Reason, base64};
+use crate::{KeyRing, Place, Plaintext, Reason, Work, base64};
 
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use rsa_key::{RsaError, RsaFingerprint, RsaPrivateKey, RsaPublicKey, RsaSize};
@@ -126,18 +126,17 @@ fn open_with<C: AeadInOut + KeyInit>(key: &[u8], ciphertext: &[u8]) -> Option<Pl
 pub struct Opened {
     /// Each item, opened or not.
     pub items: BTreeMap<String, Result<Plaintext, Reason>>,
-    /// How many private-key operations it cost.
-    pub operations: usize,
+    /// What it cost.
+    pub work: Work,
 }
 
 /// Opens the items of one object as far as they open.
 pub fn open<'t>(ring: &KeyRing, items: impl IntoIterator<Item = (&'t str, &'t str)>, label: &[u8]) -> Opened {
-    let mut opened = Opened { items: BTreeMap::new(), operations: 0 };
+    let mut opened = Opened { items: BTreeMap::new(), work: Work::default() };
     let mut failed = 0;
     for (item, text) in items {
-        let (operations, value) = open_one(ring, text, label, failed < MAX_FAILED_ITEMS);
-        opened.operations += operations;
-        failed += usize::from(operations > 0 && value.is_err());
+        let value = open_one(ring, text, label, failed < MAX_FAILED_ITEMS, &mut opened.work);
+        failed += usize::from(matches!(value, Err(Reason::Open)));
         opened.items.insert(item.to_owned(), value);
     }
     opened
@@ -145,13 +144,13 @@ pub fn open<'t>(ring: &KeyRing, items: impl IntoIterator<Item = (&'t str, &'t st
 
 /// What can be told without a private-key operation is told of every item, so that an object's class does not depend
 /// on how many failed before.
-fn open_one(ring: &KeyRing, text: &str, label: &[u8], try_keys: bool) -> (usize, Result<Plaintext, Reason>) {
-    let Some(bytes) = base64::decode(text) else { return (0, Err(Reason::EnvelopeBase64)) };
-    match SealedBytes::parse(&bytes) {
-        Ok(sealed) if !try_keys && ring.fits_rsa(&sealed) => (0, Err(Reason::NotTried)),
-        Ok(sealed) => ring.open_rsa(&sealed, label),
-        Err(reason) => (0, Err(reason)),
+fn open_one(ring: &KeyRing, text: &str, label: &[u8], try_keys: bool, work: &mut Work) -> Result<Plaintext, Reason> {
+    let bytes = base64::decode(text).ok_or(Reason::EnvelopeBase64)?;
+    let sealed = SealedBytes::parse(&bytes)?;
+    if !try_keys && ring.fits_rsa(&sealed) {
+        return Err(Reason::NotTried);
     }
+    ring.open_rsa(&sealed, label, work)
 }
 
 #[cfg(test)]
@@ -172,7 +171,7 @@ mod tests {
         items.extend([("b".to_owned(), "!"), ("c".to_owned(), "AA=="), ("d".to_owned(), &other_size)]);
         let opened = open(&ring, items.iter().map(|(item, text)| (item.as_str(), *text)), b"prod/web");
         let reason = |item: &str| opened.items[item].as_ref().err().copied();
-        assert_eq!(opened.operations, MAX_FAILED_ITEMS);
+        assert_eq!(opened.work.operations, MAX_FAILED_ITEMS);
         assert_eq!(reason("a7"), Some(Reason::Open));
         assert_eq!(reason("a8"), Some(Reason::NotTried));
         assert_eq!(reason("b"), Some(Reason::EnvelopeBase64));

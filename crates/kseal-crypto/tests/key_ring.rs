@@ -2,7 +2,7 @@
 //! envelopes are none.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use kseal_crypto::{
     KeyRing, PrivateKey, Reason, Suite, Zeroizing, decode_base64, encode_base64,
@@ -49,7 +49,7 @@ fn cost(ring: &KeyRing, texts: &[&str]) -> usize {
     for value in opened.items.values() {
         assert_eq!(value.as_ref().unwrap().as_slice(), b"value");
     }
-    opened.operations
+    opened.work.operations
 }
 
 fn reasons(opened: &Opened) -> Vec<Option<Reason>> {
@@ -59,7 +59,7 @@ fn reasons(opened: &Opened) -> Vec<Option<Reason>> {
 /// How one envelope fails, and at what cost.
 fn failure(ring: &KeyRing, text: &str) -> (usize, Option<Reason>) {
     let opened = open(ring, &[text]);
-    (opened.operations, opened.items["000"].as_ref().err().copied())
+    (opened.work.operations, opened.items["000"].as_ref().err().copied())
 }
 
 #[test]
@@ -111,6 +111,24 @@ fn the_same_key_is_held_once() {
 }
 
 #[test]
+fn rings_share_their_keys() {
+    let rsa = Arc::new(key(0));
+    let native = Arc::new(PrivateKey::from_seed(Suite::X25519, &[7; 32]).unwrap());
+    let build = || {
+        let mut ring = KeyRing::default();
+        ring.add(Arc::clone(&native));
+        ring.add_rsa(Arc::clone(&rsa));
+        ring
+    };
+    let (old, new) = (build(), build());
+    assert_eq!(Arc::strong_count(&native), 3);
+    drop(old);
+    assert_eq!(Arc::strong_count(&rsa), 2);
+    assert!(new.get(native.fingerprint()).is_some_and(|held| std::ptr::eq(held, &raw const *native)));
+    assert_eq!(cost(&new, &[&seal(rsa.public(), LABEL)]), 1);
+}
+
+#[test]
 fn a_native_key_is_found_by_name_and_opens_no_foreign_envelope() {
     let mut ring = KeyRing::default();
     assert!(ring.is_empty());
@@ -133,7 +151,7 @@ fn after_eight_failed_items_no_key_is_tried() {
     let failed = [Some(Reason::Open); MAX_FAILED_ITEMS];
     let expected = [&[None][..], &failed, &[Some(Reason::NotTried); 2]].concat();
     assert_eq!(reasons(&opened), expected);
-    assert_eq!(opened.operations, 1 + MAX_FAILED_ITEMS * 2);
+    assert_eq!(opened.work.operations, 1 + MAX_FAILED_ITEMS * 2);
     // What costs nothing is told all the same, so that the object's class does not depend on the order of its items.
     let large = seal(key(LARGE).public(), LABEL);
     let opened = open(&ring, &[&texts[..], &["!", "AA==", &large]].concat());
@@ -149,7 +167,7 @@ fn seven_failed_items_do_not_keep_the_rest_from_being_tried() {
     let texts = [&[bad.as_str(); MAX_FAILED_ITEMS - 1][..], &[&good]].concat();
     let opened = open(&ring, &texts);
     assert_eq!(reasons(&opened).last(), Some(&None));
-    assert_eq!(opened.operations, MAX_FAILED_ITEMS);
+    assert_eq!(opened.work.operations, MAX_FAILED_ITEMS);
 }
 
 #[test]
@@ -159,7 +177,7 @@ fn items_that_cost_nothing_do_not_count_as_failed() {
     let texts = [&["!", "AA==", &large].repeat(10)[..], &[&good]].concat();
     let opened = open(&ring, &texts);
     assert_eq!(reasons(&opened).last(), Some(&None));
-    assert_eq!(opened.operations, 1);
+    assert_eq!(opened.work.operations, 1);
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl Pair {
         let len = u16::try_from(wrapped.len()).unwrap().to_be_bytes();
         let envelope = encode_base64(&[&len[..], &wrapped, &sealed].concat());
         let mut opened = sealed_secrets::open(&self.ring, [("item", envelope.as_str())], label.as_bytes());
-        assert_eq!(opened.operations, 1);
+        assert_eq!(opened.work.operations, 1);
         opened.items.remove("item").unwrap().map(|value| value.to_vec())
     }
 }

@@ -281,14 +281,14 @@ fn opens_as_a_session_key(ring: &KeyRing, test: &rsa_oaep::Test, key_size: usize
     let len = u16::try_from(test.ct.len()).unwrap().to_be_bytes();
     let envelope = encode_base64(&[&len[..], &test.ct, &value].concat());
     let opened = sealed_secrets::open(ring, [("item", envelope.as_str())], &test.label);
-    assert_eq!(opened.operations, usize::from(test.ct.len() == key_size), "vector {}", test.tc_id);
+    assert_eq!(opened.work.operations, usize::from(test.ct.len() == key_size), "vector {}", test.tc_id);
     match &opened.items["item"] {
         Ok(opened) => {
             assert!(test.result == TestResult::Valid && opened.as_slice() == b"value", "vector {}", test.tc_id);
             true
         }
         Err(reason) => {
-            let expected = if opened.operations == 0 { Reason::NoKey } else { Reason::Open };
+            let expected = if opened.work.operations == 0 { Reason::NoKey } else { Reason::Open };
             assert_eq!(*reason, expected, "vector {}", test.tc_id);
             let session_key = matches!(test.pt.len(), 16 | 24 | 32);
             assert!(test.result != TestResult::Valid || !session_key, "vector {}", test.tc_id);

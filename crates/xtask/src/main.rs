@@ -1,5 +1,6 @@
 //! `cargo xtask`: what keeps the tree in order, and what starts the programs in `tests`.
 
+mod generate;
 mod run;
 mod tidy;
 

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::tidy;
+use crate::{generate, tidy};
 
 const HELP: &str = "\
 cargo xtask TASK
@@ -23,8 +23,8 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["tidy"] => tidy::run(),
-        ["generate"] => bin("vectors", &[]),
-        ["generate", "--check"] => bin("vectors", &["--check"]),
+        ["generate"] => generate::write().and_then(|()| bin("vectors", &[])),
+        ["generate", "--check"] => generate::check().and_then(|()| bin("vectors", &["--check"])),
         ["demo"] => release_bin("demo", &[]),
         ["bench", what] => release_bin("bench", &[what]),
         _ => bail!("no such task\n\n{HELP}"),

@@ -2,14 +2,12 @@
 
 use jiff::Timestamp;
 use kseal_api::names;
+use kseal_core::reconcile::status::RECORD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Kind;
 use crate::{age, words::short};
-
-/// The condition of upstream's kind whose message is the controller's record, as JSON.
-const RECORD: &str = "kseal.dev/record";
 
 /// The parts of an object that are looked at; of any shape.
 #[derive(Deserialize)]
@@ -133,8 +131,7 @@ impl Row {
             or_dash(self.reason.as_ref()),
             or_dash(self.age.as_ref()),
             if keys.is_empty() { "-".to_owned() } else { keys.join(",") },
-            // What is ready has nothing to explain.
-            self.message.clone().filter(|_| !self.is_ready()).unwrap_or_default(),
+            self.message.clone().unwrap_or_default(),
         ]
     }
 

@@ -92,6 +92,13 @@ impl SealedObject {
         }
     }
 
+    /// Adds items whose values are no texts, which upstream's schema admits.
+    pub(crate) fn with_strange_items(mut self, items: Vec<String>) -> Self {
+        let failure = |item| Failure { subject: Subject::Item(item), reason: Reason::EnvelopeBase64 };
+        self.failures.extend(items.into_iter().map(failure));
+        self
+    }
+
     /// Puts the object where a flag or a rule says it belongs, where its own metadata does not say.
     #[must_use]
     pub fn or_in(mut self, namespace: Option<&str>) -> Self {

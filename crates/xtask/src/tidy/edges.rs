@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kseal-api", &[]),
     ("kseal-manifest", &[]),
     ("kseal-core", &["kseal-api", "kseal-crypto"]),
-    ("xtask", &[]),
+    ("xtask", &["kseal-api", "kseal-manifest"]),
     ("kseal", &["kseal-api", "kseal-core", "kseal-crypto", "kseal-manifest"]),
     ("kseal-controller", &["kseal-api", "kseal-core", "kseal-crypto"]),
     ("kseal-tests", &["kseal", "kseal-api", "kseal-core", "kseal-crypto", "kseal-manifest"]),

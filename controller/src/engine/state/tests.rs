@@ -1,0 +1,472 @@
+use kseal_core::reconcile::Claim;
+use kseal_crypto::{PrivateKey, Suite};
+use rand_core::UnwrapErr;
+use serde_json::json;
+
+use super::*;
+
+const NATIVE: Source = (Kind::Sealed(Group::Native), None);
+const UPSTREAM: Source = (Kind::Sealed(Group::Upstream), None);
+const SECRETS: Source = (Kind::Secrets, None);
+
+/// A state with a clock, and an API server that is played by hand.
+struct World {
+    state: State,
+    now: Instant,
+}
+
+/// An object as it is sent.
+#[derive(Clone)]
+struct Object {
+    group: Group,
+    name: &'static str,
+    uid: &'static str,
+    version: u64,
+    spec: u32,
+    annotations: serde_json::Value,
+    status: serde_json::Value,
+}
+
+fn object(name: &'static str) -> Object {
+    Object { group: Group::Native, name, uid: name, version: 10, spec: 1, annotations: json!({}), status: json!(null) }
+}
+
+impl Object {
+    fn body(&self) -> Vec<u8> {
+        let metadata = json!({"name": self.name, "namespace": "prod", "uid": self.uid, "resourceVersion": self.version.to_string(),
+            "annotations": self.annotations});
+        json!({"metadata": metadata, "spec": {"n": self.spec}, "status": self.status}).to_string().into_bytes()
+    }
+
+    fn sighting(&self) -> Sighting {
+        Sighting::read(self.group, &self.body()).unwrap()
+    }
+
+    /// With the status that says: the Secret of that version is right.
+    fn recorded(mut self, version: u64) -> Self {
+        let hash = self.sighting().digest.to_string();
+        self.status = json!({"observed": {"uid": self.uid, "secretUID": "s", "secretResourceVersion": version.to_string(),
+            "hash": hash, "version": kseal_core::reconcile::LOGIC_VERSION}});
+        self
+    }
+}
+
+fn mark(uid: &str, version: u64, owner: Option<&str>) -> Mark {
+    Mark {
+        uid: Uid::of(uid),
+        resource_version: version,
+        claim: Claim { owner: owner.map(Uid::of), ..Claim::default() },
+    }
+}
+
+impl World {
+    /// Everything was listed and is empty.
+    fn empty() -> Self {
+        let mut world = Self { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+        for source in [NATIVE, UPSTREAM, SECRETS] {
+            world.list(&source, 1, |_| ());
+        }
+        world
+    }
+
+    fn list(&mut self, source: &Source, version: u64, items: impl FnOnce(&mut Self)) {
+        self.state.started(source);
+        items(self);
+        self.state.synced(source, version, self.now);
+    }
+
+    fn see(&mut self, object: &Object, initial: bool) {
+        let source = (Kind::Sealed(object.group), None);
+        self.state.saw_object(&source, &object.sighting(), &object.body(), initial, self.now);
+    }
+
+    fn see_secret(&mut self, name: &str, mark: Mark) {
+        self.state.saw_secret(&SECRETS, "prod", name, mark, self.now);
+    }
+
+    fn lose_secret(&mut self, name: &str, mark: Mark) {
+        self.state.lost_secret(&SECRETS, "prod", name, mark, self.now);
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        self.state.next(self.now)
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).map(|job| job.id.name.to_string()).collect()
+    }
+
+    fn done(&mut self, job: &Job, object: &Object, done: Done) {
+        let sighting = object.sighting();
+        self.state.done(job, Some((sighting.uid, sighting.digest)), done, 0.0, self.now);
+    }
+
+    fn right(&mut self, job: &Job, object: &Object, version: u64) {
+        let secret = mark("s", version, Some(object.uid));
+        self.done(job, object, Done::Right { secret, written: true });
+    }
+
+    fn wrong(&mut self, job: &Job, object: &Object, retry: Retry) {
+        self.done(job, object, Done::Wrong { retry, after: None, keys: BTreeSet::new() });
+    }
+
+    /// An object whose Secret was made, with version 20.
+    fn settled(object: &Object) -> Self {
+        let mut world = Self::empty();
+        world.see(object, false);
+        let job = world.next().unwrap();
+        world.right(&job, object, 20);
+        assert!(world.next().is_none());
+        world
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+}
+
+#[test]
+fn a_restart_with_everything_in_sync_finds_no_work() {
+    for secrets_first in [true, false] {
+        let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+        let objects = |world: &mut World| world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
+        let secrets =
+            |world: &mut World| world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 20, Some("db"))));
+        if secrets_first {
+            secrets(&mut world);
+            objects(&mut world);
+        } else {
+            objects(&mut world);
+            secrets(&mut world);
+        }
+        assert!(world.names().is_empty());
+    }
+}
+
+#[test]
+fn a_status_is_believed_only_if_the_secret_is_the_very_same() {
+    let others = [None, Some(mark("s", 21, Some("db"))), Some(mark("t", 20, Some("db")))];
+    for secret in others {
+        let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+        world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
+        assert!(world.next().is_none(), "the Secrets are not known yet");
+        world.list(&SECRETS, 50, |world| secret.into_iter().for_each(|mark| world.see_secret("db", mark)));
+        assert_eq!(world.names(), ["db"]);
+    }
+}
+
+#[test]
+fn a_fresh_object_does_not_wait_for_the_secrets_but_a_resync_does() {
+    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    world.state.started(&NATIVE);
+    let old = Object { status: json!({"observedGeneration": 1}), ..object("old") };
+    world.see(&old, true);
+    world.see(&object("new"), true);
+    assert_eq!(world.names(), ["new"]);
+    world.list(&SECRETS, 50, |_| ());
+    assert_eq!(world.names(), ["old"]);
+}
+
+#[test]
+fn our_own_writes_are_no_change() {
+    let db = object("db");
+    let mut world = World::settled(&db);
+    world.see(&Object { version: 21, ..db.clone() }.recorded(20), false);
+    world.see_secret("db", mark("s", 20, Some("db")));
+    assert!(world.next().is_none());
+    // Nor if they pass by before the answer came.
+    let mut world = World::empty();
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    world.see_secret("db", mark("s", 20, Some("db")));
+    world.right(&job, &db, 20);
+    assert!(world.next().is_none());
+}
+
+#[test]
+fn a_changed_spec_is_work_also_while_the_object_is_worked_on() {
+    let db = object("db");
+    let mut world = World::settled(&db);
+    let changed = Object { spec: 2, version: 30, ..db.clone() };
+    world.see(&changed, false);
+    let job = world.next().unwrap();
+    assert_eq!(job.body.as_deref(), Some(&*changed.body()));
+    let once_more = Object { spec: 3, version: 31, ..db };
+    world.see(&once_more, false);
+    assert!(world.next().is_none(), "one worker at a time");
+    world.right(&job, &changed, 22);
+    assert!(world.next().is_some());
+}
+
+#[test]
+fn a_changed_or_deleted_secret_is_answered_at_once_and_then_every_30_seconds() {
+    let db = object("db");
+    let mut world = World::settled(&db);
+    world.see_secret("db", mark("s", 25, Some("db")));
+    let job = world.next().unwrap();
+    assert!(job.drifted && !job.contested);
+    world.right(&job, &db, 26);
+    for version in 27..30 {
+        world.pass(1);
+        world.see_secret("db", mark("s", version, Some("db")));
+        assert!(world.next().is_none());
+    }
+    assert_eq!(world.state.timers.len(), 1, "one deadline, however often the other writes");
+    world.pass(27);
+    let job = world.next().unwrap();
+    assert!(job.contested);
+    world.right(&job, &db, 30);
+    world.lose_secret("db", mark("s", 31, Some("db")));
+    assert!(world.next().is_none());
+    world.pass(30);
+    let job = world.next().unwrap();
+    world.right(&job, &db, 32);
+    // When it is long over, the condition is taken back.
+    world.pass(600);
+    let job = world.next().unwrap();
+    assert!(!job.contested);
+}
+
+#[test]
+fn a_deletion_of_the_one_before_is_no_deletion() {
+    let db = object("db");
+    let mut world = World::settled(&db);
+    world.lose_secret("db", mark("before", 15, None));
+    assert!(world.next().is_none());
+}
+
+#[test]
+fn an_object_that_came_back_waits_until_its_old_secret_is_gone() {
+    let mut world = World::settled(&object("db"));
+    world.state.lost_object(&NATIVE, &object("db").sighting());
+    let again = Object { uid: "db2", version: 40, ..object("db") };
+    world.see(&again, false);
+    let job = world.next().unwrap();
+    assert_eq!(job.secret.unwrap().claim.owner, Some(Uid::of("db")));
+    world.wrong(&job, &again, Retry::OnChange);
+    assert!(world.next().is_none());
+    world.lose_secret("db", mark("s", 41, Some("db")));
+    assert!(world.next().is_some());
+}
+
+#[test]
+fn what_failed_is_tried_again_for_ever_and_ever_more_slowly() {
+    let db = object("db");
+    let mut world = World::empty();
+    world.see(&db, false);
+    let mut pauses = Vec::new();
+    for attempts in 0..20 {
+        let job = world.next().unwrap();
+        assert_eq!(job.attempts, attempts);
+        world.wrong(&job, &db, Retry::Backoff);
+        let due = world.state.deadline().unwrap();
+        pauses.push(due - world.now);
+        assert!(world.next().is_none());
+        world.now = due;
+    }
+    assert!(pauses.is_sorted());
+    assert_eq!(pauses.last(), Some(&(MAX_BACKOFF / 2)));
+    let job = world.next().unwrap();
+    world.right(&job, &db, 20);
+    world.see_secret("db", mark("s", 21, Some("db")));
+    assert_eq!(world.next().unwrap().attempts, 0);
+}
+
+#[test]
+fn objects_go_on_when_their_key_arrives() {
+    let key = || PrivateKey::generate(Suite::X25519, &mut UnwrapErr(getrandom::SysRng)).fingerprint();
+    let (mine, other) = (key(), key());
+    let mut world = World::empty();
+    let (db, web) = (object("db"), Object { group: Group::Upstream, ..object("web") });
+    world.see(&db, false);
+    world.see(&web, false);
+    let jobs: Vec<Job> = std::iter::from_fn(|| world.next()).collect();
+    for job in &jobs {
+        let (object, keys) =
+            if &*job.id.name == "db" { (&db, BTreeSet::from([mine])) } else { (&web, BTreeSet::new()) };
+        world.done(job, object, Done::Wrong { retry: Retry::OnKey, after: None, keys });
+    }
+    world.state.keys_arrived(&[other], false, world.now);
+    assert!(world.names().is_empty());
+    world.state.keys_arrived(&[mine], false, world.now);
+    assert_eq!(world.names(), ["db"]);
+    world.state.keys_arrived(&[], true, world.now);
+    assert_eq!(world.names(), ["web"]);
+    assert!(world.state.waiting.by_key.is_empty() && world.state.waiting.keys.is_empty());
+}
+
+#[test]
+fn a_key_that_arrives_while_an_object_is_opened_is_not_missed() {
+    let mut world = World::empty();
+    let db = object("db");
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    world.state.keys_arrived(&[], true, world.now);
+    world.wrong(&job, &db, Retry::OnKey);
+    assert_eq!(world.names(), ["db"]);
+}
+
+#[test]
+fn what_was_fetched_may_be_newer_than_what_passed_by() {
+    let mut world = World::empty();
+    let (db, newer) = (object("db"), Object { spec: 2, ..object("db") });
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    world.right(&job, &newer, 20);
+    assert!(world.next().is_none(), "it would be fetched again and again until the watch comes");
+    world.see(&newer, false);
+    assert!(world.next().is_none());
+}
+
+#[test]
+fn what_stood_in_the_way_is_looked_at_when_it_changes_also_unseen() {
+    let db = object("db");
+    let blocked = || {
+        let mut world = World::empty();
+        world.see(&db, false);
+        let job = world.next().unwrap();
+        world.wrong(&job, &db, Retry::OnChange);
+        world.see_secret("db", mark("foreign", 5, None));
+        world.names();
+        world
+    };
+    let mut world = blocked();
+    let job_done = |world: &mut World| {
+        let id = Id { group: Group::Native, namespace: "prod".into(), name: "db".into() };
+        if let Some(record) = world.state.table.record_mut(&id) {
+            record.standing = Standing::Wrong(Retry::OnChange);
+            record.place = Place::Rest;
+        }
+    };
+    job_done(&mut world);
+    world.see_secret("db", mark("foreign", 6, None));
+    assert!(world.next().is_none(), "the same Secret, no more ours than before");
+    let consents = Mark { claim: Claim { managed: true, ..Claim::default() }, ..mark("foreign", 7, None) };
+    world.see_secret("db", consents);
+    assert!(world.next().is_some());
+    let mut world = blocked();
+    job_done(&mut world);
+    world.list(&SECRETS, 60, |_| ());
+    assert!(world.next().is_some(), "it went while nobody watched");
+}
+
+#[test]
+fn a_list_forgets_what_it_does_not_name() {
+    let mut world = World::settled(&object("db"));
+    world.list(&NATIVE, 60, |world| world.see(&object("web"), true));
+    assert_eq!(world.names(), ["web"]);
+    assert!(
+        world.state.table.get("prod", "db").is_some(),
+        "its Secret is still there, until the garbage collector comes"
+    );
+    world.list(&SECRETS, 60, |_| ());
+    assert!(world.state.table.get("prod", "db").is_none());
+}
+
+#[test]
+fn when_time_went_back_nothing_is_believed() {
+    let mut world = World::settled(&object("db"));
+    let recorded = object("db").recorded(20);
+    let relist = |world: &mut World, version| {
+        world.list(&SECRETS, version, |world| world.see_secret("db", mark("s", 20, Some("db"))));
+        world.list(&NATIVE, version, |world| world.see(&recorded, true));
+    };
+    relist(&mut world, 70);
+    assert!(world.next().is_none());
+    relist(&mut world, 65);
+    assert_eq!(world.names(), ["db"]);
+}
+
+#[test]
+fn paused_objects_are_left_alone_until_they_go_on() {
+    let paused = Object { annotations: json!({"kseal.dev/paused": "true"}), ..object("db") };
+    let mut world = World::empty();
+    world.see(&paused, false);
+    assert!(world.next().is_none());
+    world.see(&object("db"), false);
+    assert_eq!(world.names(), ["db"]);
+    let mut world = World::settled(&object("db"));
+    world.see(&paused, false);
+    world.see_secret("db", mark("s", 30, Some("db")));
+    assert!(world.next().is_none());
+    world.see(&object("db"), false);
+    assert_eq!(world.names(), ["db"], "what changed meanwhile is put right");
+}
+
+#[test]
+fn bodies_stay_within_their_budget_and_leave_room_for_the_fresh() {
+    let mut world = World::empty();
+    let large = |name| Object { annotations: json!({"x": "y".repeat(1 << 20)}), ..object(name) };
+    let names: Vec<&'static str> = (0..20).map(|number| &*format!("o{number}").leak()).collect();
+    world.state.started(&NATIVE);
+    for name in &names {
+        world.see(&large(name), true);
+    }
+    assert!(world.state.bodies <= BODIES_OF_BACKLOG);
+    world.see(&large("fresh"), false);
+    let jobs: Vec<Job> = std::iter::from_fn(|| {
+        let job = world.next()?;
+        world.state.running.clear();
+        Some(job)
+    })
+    .collect();
+    assert_eq!(jobs.len(), 21);
+    assert!(jobs.iter().any(|job| &*job.id.name == "fresh" && job.body.is_some()));
+    assert_eq!(jobs.iter().filter(|job| job.body.is_none()).count(), 9);
+    assert_eq!(world.state.bodies, 0);
+}
+
+#[test]
+fn the_native_object_takes_over_what_upstreams_hands_over() {
+    let upstream = Object { group: Group::Upstream, uid: "old", ..object("db") };
+    let mut world = World::settled(&upstream);
+    let native = Object { uid: "new", ..object("db") };
+    world.see(&native, false);
+    let job = world.next().unwrap();
+    assert_eq!(job.predecessor, None);
+    world.wrong(&job, &native, Retry::OnChange);
+    let hands_over = Object { annotations: json!({"kseal.dev/hand-over": "native"}), version: 30, ..upstream };
+    world.see(&hands_over, false);
+    let job = world.next().unwrap();
+    assert_eq!((job.id.group, job.predecessor), (Group::Native, Some(Uid::of("old"))));
+    world.right(&job, &native, 40);
+    assert!(world.next().is_none(), "upstream's object lets go");
+}
+
+#[test]
+fn no_order_of_events_leaves_an_object_unattended() {
+    // Whatever happens, an object that is not at rest is queued, with a worker, or has a deadline; one that is at rest is
+    // right, waits for a key, or waits for a change.
+    use proptest::prelude::*;
+    proptest!(|(steps in proptest::collection::vec((0_u8..8, 0_u8..4), 1..60))| {
+        let mut world = World::empty();
+        let (mut jobs, mut version, mut spec) = (Vec::new(), 100, 1);
+        for (step, choice) in steps {
+            version += 1;
+            let db = Object { version, spec, ..object("db") };
+            match step {
+                0 => { spec += 1; world.see(&Object { version, spec, ..object("db") }, false); }
+                1 => world.see_secret("db", mark("s", version, Some("db"))),
+                2 => world.lose_secret("db", mark("s", version, Some("db"))),
+                3 => world.state.lost_object(&NATIVE, &db.sighting()),
+                4 => jobs.extend(world.next()),
+                5 => if let Some(job) = jobs.pop() { world.right(&job, &db, version); },
+                6 => if let Some(job) = jobs.pop() {
+                    let retry = [Retry::OnChange, Retry::OnKey, Retry::Backoff, Retry::Backoff][usize::from(choice)];
+                    world.wrong(&job, &db, retry);
+                },
+                _ => world.pass(u64::from(choice) * 20),
+            }
+        }
+        world.pass(3_600);
+        let idle_queue = world.next().is_none();
+        for group in Group::ALL {
+            for id in world.state.table.ids(group, None, |_, _| true).collect::<Vec<_>>() {
+                let entry = world.state.table.get("prod", "db").unwrap();
+                let record = entry.get(group).unwrap();
+                let attended = record.place != Place::Rest || !entry.has_work(group) || !idle_queue;
+                prop_assert!(attended, "{id:?} is forgotten");
+            }
+        }
+    });
+}

@@ -1,0 +1,317 @@
+//! One job: look, open, write, tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kseal_core::reconcile::{
+    Digest, Group, LiveSecret, Observed, Policy, Request, Retry, Trouble, Uid, body, event, forbidden, ownership,
+    patch, status,
+};
+use kseal_crypto::{Plaintext, Work, Zeroizing};
+use tokio::task::spawn_blocking;
+
+use super::{Done, Engine, Job};
+use crate::api::{ApiError, PatchKind, RefusalHint};
+
+/// So often a Secret that changes under our hands is looked at again at once; then it waits its turn.
+const TRIES: u32 = 4;
+/// That the server is not well is told only where it did not help to try again so often.
+const PATIENCE: u32 = 3;
+/// The namespace is going, and the object with it.
+const TERMINATING: &str = "terminating";
+
+/// What one job came to.
+pub(super) struct Finished {
+    pub(super) done: Done,
+    /// The object as it was read.
+    pub(super) seen: Option<(Uid, Digest)>,
+    /// What it cost beyond a turn, in private-key operations.
+    pub(super) cost: u64,
+}
+
+/// A Secret that is right.
+struct Made {
+    secret: LiveSecret,
+    /// Whether it had to be written.
+    written: bool,
+    /// Who wrote it before us, if it was there.
+    last_foreign_manager: Option<String>,
+}
+
+impl Engine {
+    pub(super) async fn reconcile(&self, job: &Job) -> Finished {
+        let left = |seen| Finished { done: Done::Left, seen, cost: 0 };
+        let request = match self.read(job).await {
+            Ok(Some(request)) => Arc::new(request),
+            Ok(None) => return left(None),
+            Err(error) => {
+                let (_, after) = trouble(&error);
+                self.context.metrics.reconcile_failed(error.category());
+                return Finished { done: again(after), seen: None, cost: 0 };
+            }
+        };
+        let seen = Some((request.short_uid(), request.digest));
+        if request.deleting || request.paused {
+            return left(seen);
+        }
+        let mut work = Work::default();
+        let made = self.make(job, &request, &mut work).await;
+        let cost = u64::try_from(work.operations).unwrap_or(u64::MAX);
+        if cost > 0 {
+            let kind = if request.group == Group::Native { "HPKE" } else { "RSA" };
+            self.context.metrics.private_key_operations(kind, cost);
+        }
+        let done = match made {
+            Ok(made) => self.tell_right(job, &request, &made, work).await,
+            Err((trouble, after)) => self.tell_wrong(job, &request, &trouble, after).await,
+        };
+        Finished { done, seen, cost }
+    }
+
+    /// The object, from memory or from the server; none if it is gone.
+    async fn read(&self, job: &Job) -> Result<Option<Request>, ApiError> {
+        if let Some(body) = &job.body {
+            return Ok(Request::read(job.id.group, body));
+        }
+        match self.context.api.get(&status::path(job.id.group, &job.id.namespace, &job.id.name, "")).await {
+            Ok(body) => Ok(Request::read(job.id.group, &body)),
+            Err(error) if error.code() == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the Secret right.
+    async fn make(
+        &self,
+        job: &Job,
+        request: &Arc<Request>,
+        work: &mut Work,
+    ) -> Result<Made, (Trouble, Option<Duration>)> {
+        let plain = |trouble| (trouble, None);
+        if let Some(problem) = forbidden(request, &self.context.settings.own) {
+            return Err(plain(problem));
+        }
+        if let Some(problem) = request.problem() {
+            return Err(plain(problem.clone()));
+        }
+        // A new object's Secret is not looked for: creating it tells whether it is there.
+        let merges = request.policy == Policy::Merge;
+        let mut live = if job.secret.is_some() || merges { self.look(request).await? } else { None };
+        // What may not be written is not opened either.
+        if let Some(live) = &live {
+            ownership(request, live, job.predecessor).map_err(plain)?;
+        } else if merges {
+            return Err(plain(Trouble::TargetMissing));
+        }
+        let values = self.open(request, work).await.map_err(plain)?;
+        let mut without_data = false;
+        for _ in 0..TRIES {
+            let answer = match &live {
+                None if merges => return Err(plain(Trouble::TargetMissing)),
+                None => {
+                    let body = body::create(request, &values);
+                    self.context.metrics.secret_written("create");
+                    self.context.api.create(&secrets(Some(&request.namespace)), body).await
+                }
+                Some(live) => {
+                    let take = ownership(request, live, job.predecessor).map_err(plain)?;
+                    let body = patch::patch(request, live, take, &values, without_data);
+                    self.context.metrics.secret_written("patch");
+                    self.context.api.patch(&secret(request), PatchKind::Json, body).await
+                }
+            };
+            match answer {
+                Ok(answer) => {
+                    let secret = LiveSecret::read(&answer).ok_or_else(|| plain(unreadable()))?;
+                    let before = live.as_ref();
+                    return Ok(Made {
+                        written: before.is_none_or(|before| before.resource_version != secret.resource_version),
+                        last_foreign_manager: before.and_then(LiveSecret::last_foreign_manager).map(ToOwned::to_owned),
+                        secret,
+                    });
+                }
+                // It is there, or it changed since we looked, or it went.
+                Err(error) if matches!(error.code(), 404 | 409) && !is_terminating(&error) => {
+                    live = self.look(request).await?;
+                }
+                Err(error) if hint(&error) == Some(RefusalHint::PatchFailed) => {
+                    // Too old, or of another type, or a target without a field `data`: the server does not say which.
+                    let now = self.look(request).await?;
+                    let version = |live: &Option<LiveSecret>| live.as_ref().map(|live| live.resource_version.clone());
+                    if version(&now) == version(&live) {
+                        if without_data || !merges_into(request, live.as_ref(), job) {
+                            return Err(plain(Trouble::TypeDiffers));
+                        }
+                        without_data = true;
+                    }
+                    live = now;
+                }
+                Err(error) => return Err(trouble(&error)),
+            }
+        }
+        let text = "the Secret changed under our hands, again and again".to_owned();
+        Err(plain(Trouble::Api { category: "conflict", text, retry: Retry::Backoff }))
+    }
+
+    /// The Secret's metadata; none if it is not there.
+    async fn look(&self, request: &Request) -> Result<Option<LiveSecret>, (Trouble, Option<Duration>)> {
+        match self.context.api.get_metadata(&secret(request)).await {
+            Ok(answer) => LiveSecret::read(&answer).map(Some).ok_or_else(|| (unreadable(), None)),
+            Err(error) if error.code() == 404 => Ok(None),
+            Err(error) => Err(trouble(&error)),
+        }
+    }
+
+    /// Opens all values, or none.
+    async fn open(&self, request: &Arc<Request>, work: &mut Work) -> Result<BTreeMap<String, Plaintext>, Trouble> {
+        let held = Arc::clone(&self.context.keys.borrow());
+        let opened = if request.group == Group::Native {
+            request.sealed.open_noting(&held.ring, work)
+        } else {
+            // RSA takes milliseconds an item, and every key may have to be tried.
+            let _permit = self.private_key_operations.acquire().await;
+            let request = Arc::clone(request);
+            let opening = spawn_blocking(move || {
+                let mut work = Work::default();
+                (request.sealed.open_noting(&held.ring, &mut work), work)
+            });
+            let (opened, done) = opening.await.map_err(|_| unreadable())?;
+            *work = done;
+            opened
+        };
+        opened.map_err(|failures| Trouble::contents(failures, request.sealed.moved()))
+    }
+
+    async fn tell_right(&self, job: &Job, request: &Request, made: &Made, work: Work) -> Done {
+        let secret = &made.secret;
+        let keys = work.keys.into_iter().collect();
+        let observed = Observed::new(request, secret.uid.clone(), secret.resource_version.clone(), keys);
+        let someone = made.last_foreign_manager.as_deref().unwrap_or("someone");
+        let contested_by = (job.contested && made.written).then_some(someone);
+        let outcome = status::Outcome::Right { observed: &observed, contested_by };
+        let repaired = job.drifted && made.written;
+        let (namespace, name) = (&*request.namespace, &*request.name);
+        tracing::debug!(namespace, name, written = made.written, repaired, "the Secret is right");
+        match self.tell(request, &outcome, repaired).await {
+            Ok(()) => Done::Right { secret: secret.mark(), written: made.written },
+            Err(after) => again(after),
+        }
+    }
+
+    async fn tell_wrong(&self, job: &Job, request: &Request, trouble: &Trouble, after: Option<Duration>) -> Done {
+        let category = trouble.category();
+        self.context.metrics.reconcile_failed(category);
+        if category == TERMINATING {
+            return Done::Left;
+        }
+        let passing = matches!(category, "unreachable" | "conflict" | "throttled" | "server");
+        let (namespace, name) = (&*request.namespace, &*request.name);
+        if passing && job.attempts < PATIENCE {
+            tracing::debug!(namespace, name, category, "trying again");
+            return again(after);
+        }
+        let reason = trouble.reason();
+        tracing::warn!(
+            namespace,
+            name,
+            reason,
+            message = trouble.message(request.group, name),
+            "the Secret is not right"
+        );
+        match self.tell(request, &status::Outcome::Wrong(trouble), false).await {
+            Ok(()) => {
+                let retry = trouble.retry();
+                let keys = if retry == Retry::OnKey { request.recipients() } else { BTreeSet::new() };
+                Done::Wrong { retry, after, keys }
+            }
+            Err(wait) => again(after.max(wait)),
+        }
+    }
+
+    /// Writes the status where it changes, and the event that belongs to it.
+    async fn tell(
+        &self,
+        request: &Request,
+        outcome: &status::Outcome<'_>,
+        repaired: bool,
+    ) -> Result<(), Option<Duration>> {
+        let now = (self.context.clock)();
+        let text = now.to_string();
+        let seconds = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        if let Some(event) = event::Event::of(request, outcome, repaired) {
+            let unique = format!("{:x}", now.as_nanosecond());
+            let body = event.body(request, &unique, &seconds);
+            let path = format!("/api/v1/namespaces/{}/events", request.namespace);
+            self.context.metrics.event_written();
+            // An event that is lost is no reason to do the work again.
+            drop(self.context.api.create(&path, Zeroizing::new(body.into_bytes())).await);
+        }
+        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
+        let path = status::path(request.group, &request.namespace, &request.name, "/status");
+        self.context.metrics.status_written();
+        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
+            Ok(_) => Ok(()),
+            // It is gone, or another one has its name: the watch tells.
+            Err(error) if matches!(error.code(), 404 | 409) => Ok(()),
+            Err(error) => {
+                tracing::debug!(category = error.category(), at = text, "cannot write a status");
+                Err(Some(trouble(&error).1.unwrap_or_default()))
+            }
+        }
+    }
+}
+
+/// Whether only single items are written.
+fn merges_into(request: &Request, live: Option<&LiveSecret>, job: &Job) -> bool {
+    let take = live.and_then(|live| ownership(request, live, job.predecessor).ok());
+    take.is_some_and(|take| take.merge)
+}
+
+fn again(after: Option<Duration>) -> Done {
+    Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new() }
+}
+
+fn is_terminating(error: &ApiError) -> bool {
+    hint(error) == Some(RefusalHint::NamespaceTerminating)
+}
+
+fn hint(error: &ApiError) -> Option<RefusalHint> {
+    match error {
+        ApiError::Refused(refusal) => refusal.hint,
+        ApiError::Unanswered => None,
+    }
+}
+
+/// What a refused or unanswered request means for the object, and for how long the server asks us to wait.
+fn trouble(error: &ApiError) -> (Trouble, Option<Duration>) {
+    let after = match error {
+        ApiError::Refused(refusal) => refusal.retry_after,
+        ApiError::Unanswered => None,
+    };
+    if hint(error) == Some(RefusalHint::Immutable) {
+        return (Trouble::Immutable, after);
+    }
+    // What the server finds wrong with the object itself does not pass.
+    let waits = is_terminating(error) || matches!(error.code(), 400 | 413 | 422);
+    let retry = if waits { Retry::OnChange } else { Retry::Backoff };
+    let category = if is_terminating(error) { TERMINATING } else { error.category() };
+    (Trouble::Api { category, text: error.to_string(), retry }, after)
+}
+
+fn unreadable() -> Trouble {
+    let text = "the API server's answer cannot be read".to_owned();
+    Trouble::Api { category: "server", text, retry: Retry::Backoff }
+}
+
+/// The collection of Secrets.
+pub(super) fn secrets(namespace: Option<&str>) -> String {
+    match namespace {
+        Some(namespace) => format!("/api/v1/namespaces/{namespace}/secrets"),
+        None => "/api/v1/secrets".to_owned(),
+    }
+}
+
+fn secret(request: &Request) -> String {
+    format!("{}/{}", secrets(Some(&request.namespace)), request.name)
+}

@@ -1,0 +1,109 @@
+//! The publication: the ConfigMap from which everyone may read whom to seal for.
+
+use std::time::Duration;
+
+use kseal_api::{SealingKeyBundle, names};
+use kseal_core::Bundle;
+use kseal_core::keys::{Publication, next_serial, read_published};
+use kseal_crypto::identity::IdentityKey;
+use rand_core::CryptoRng;
+use serde_json::json;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::read::FoundConfigMap;
+use super::{Fault, Keeping, Next, seconds};
+use crate::api::{ApiError, PatchKind};
+use crate::keys::{HeldKeys, config_maps};
+
+/// A writer that keeps changing the publication gets one answer in this time.
+const ANSWER_EVERY: Duration = Duration::from_secs(30);
+
+impl<R: CryptoRng + Send> Keeping<R> {
+    /// Remembers the latest publication of this cluster's identity, so that nothing that replaces it makes its keys
+    /// forgotten or its serial lower. Only who deletes the ConfigMap makes keys forgotten.
+    pub(super) fn remember(&mut self, cluster_uid: &str, config_map: Option<&FoundConfigMap>) -> Option<u64> {
+        let identity = self.identity.as_ref()?.key.public();
+        let Some(found) = config_map else {
+            self.last = None;
+            return None;
+        };
+        let bundle = read_published(found.text.as_deref()?.as_bytes(), cluster_uid, &identity)?;
+        let read = serial(&bundle);
+        self.serial = self.serial.max(read);
+        if self.last.as_ref().is_none_or(|last| serial(last) <= read) {
+            self.last = Some(bundle);
+        }
+        read
+    }
+
+    pub(super) async fn publish(
+        &mut self,
+        cluster_uid: &str,
+        held: &HeldKeys,
+        config_map: Option<&FoundConfigMap>,
+        found: Option<u64>,
+    ) -> Result<Next, Fault> {
+        let wanted = held.ledger.wanted(cluster_uid, self.last.as_ref());
+        self.tell_of_missing(&wanted.missing, config_map).await;
+        let publication = Publication {
+            name: self.keeper.settings.cluster_name.clone(),
+            cluster_uid: cluster_uid.to_owned(),
+            keys: wanted.keys,
+            certificate: held.ledger.certificate().map(str::to_owned),
+        };
+        // What was read is the latest, and says what it must.
+        let is_right =
+            found.is_some() && found == self.serial && self.last.as_ref().is_some_and(|it| publication.is_said_by(it));
+        if is_right {
+            return Ok(Next::Settled);
+        }
+        let Some(identity) = &self.identity else { return Ok(Next::Again) };
+        let content = text(&publication.sign(&identity.key, 0, ""));
+        let is_answer = self.written.as_ref() == Some(&content);
+        if let Some(at) = self.answered.filter(|at| is_answer && at.elapsed() < ANSWER_EVERY) {
+            return Ok(Next::At(at + ANSWER_EVERY));
+        }
+        let signed = self.sign(&publication, &identity.key);
+        match self.write(config_map, &text(&signed)).await {
+            Ok(()) => {
+                tracing::info!(serial = signed.spec.serial, keys = signed.spec.keys.len(), "published the keys");
+                self.serial = self.serial.max(signed.spec.serial);
+                self.written = Some(content);
+                self.answered = is_answer.then(Instant::now).or(self.answered);
+                Ok(Next::Settled)
+            }
+            // Somebody else was faster: it is read again.
+            Err(error) if matches!(error.code(), 404 | 409) => Ok(Next::Again),
+            Err(error) => Err(Fault::Api("writing the ConfigMap kseal-public-keys", error)),
+        }
+    }
+
+    fn sign(&self, publication: &Publication, identity: &IdentityKey) -> SealingKeyBundle {
+        let now = (self.keeper.clock)();
+        let serial = next_serial(self.serial, u64::try_from(now.as_second()).unwrap_or(0));
+        publication.sign(identity, serial, &seconds(now))
+    }
+
+    /// Only as it was read is it changed.
+    async fn write(&self, config_map: Option<&FoundConfigMap>, text: &str) -> Result<(), ApiError> {
+        let data = json!({ names::PUBLIC_KEYS_ITEM: text });
+        let Some(FoundConfigMap { uid, resource_version, .. }) = config_map else {
+            let metadata = json!({"namespace": self.namespace(), "name": names::PUBLIC_KEYS});
+            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
+            let path = config_maps(self.namespace());
+            return self.keeper.api.create(&path, Zeroizing::new(body.to_string().into_bytes())).await.map(drop);
+        };
+        let patch = json!({"metadata": {"uid": uid, "resourceVersion": resource_version}, "data": data});
+        let body = Zeroizing::new(patch.to_string().into_bytes());
+        self.keeper.api.patch(&self.config_map(), PatchKind::Merge, body).await.map(drop)
+    }
+}
+
+fn serial(bundle: &Bundle) -> Option<u64> {
+    bundle.publisher.as_ref().map(|publisher| publisher.serial)
+}
+
+fn text(bundle: &SealingKeyBundle) -> String {
+    serde_json::to_string_pretty(bundle).expect("a bundle is text and numbers")
+}

@@ -1,0 +1,162 @@
+//! What a turn reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use form_urlencoded::Serializer;
+use kseal_api::names;
+use serde::Deserialize;
+
+use super::{Fault, Keeping};
+use crate::api::ApiError;
+use crate::keys::published::ConfigMap;
+use crate::keys::{HeldKeys, Origin, Versions, config_maps, secrets};
+
+/// The ConfigMap of the published bundle.
+pub(super) struct FoundConfigMap {
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+    pub(super) text: Option<String>,
+}
+
+/// Secrets in one page of a list.
+const PAGE: &str = "500";
+
+impl<R> Keeping<R> {
+    pub(super) fn namespace(&self) -> &str {
+        &self.keeper.settings.namespace
+    }
+
+    /// The path of the ConfigMap.
+    pub(super) fn config_map(&self) -> String {
+        format!("{}/{}", config_maps(self.namespace()), names::PUBLIC_KEYS)
+    }
+
+    pub(super) async fn cluster_uid(&mut self) -> Result<String, Fault> {
+        const STEP: &str = "reading the namespace kube-system";
+        if let Some(uid) = &self.cluster_uid {
+            return Ok(uid.clone());
+        }
+        let body = self.keeper.api.get_metadata("/api/v1/namespaces/kube-system").await;
+        let body = body.map_err(|error| Fault::Api(STEP, error))?;
+        let object: Object = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
+        self.cluster_uid = Some(object.metadata.uid.clone());
+        Ok(object.metadata.uid)
+    }
+
+    pub(super) async fn read_config_map(&self) -> Result<Option<FoundConfigMap>, Fault> {
+        const STEP: &str = "reading the ConfigMap kseal-public-keys";
+        let body = match self.keeper.api.get(&self.config_map()).await {
+            Ok(body) => body,
+            Err(error) if error.code() == 404 => return Ok(None),
+            Err(error) => return Err(Fault::Api(STEP, error)),
+        };
+        let ConfigMap { metadata, data } = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
+        Ok(Some(FoundConfigMap {
+            uid: metadata.uid.into_owned(),
+            resource_version: metadata.resource_version.into_owned(),
+            text: data.and_then(|data| data.bundle),
+        }))
+    }
+
+    /// What is held, if it is what the API server has at this moment: a watch that lags must not make a key look lost.
+    pub(super) async fn read_held(&self) -> Result<Option<Arc<HeldKeys>>, Fault> {
+        if !self.keeper.held.borrow().synced {
+            return Ok(None);
+        }
+        let mut versions = Versions::new();
+        for origin in Origin::all(&self.keeper.settings) {
+            let found = self.list(*origin).await?;
+            versions.extend(found.into_iter().map(|(name, version)| ((*origin, name), version)));
+        }
+        let held = Arc::clone(&self.keeper.held.borrow());
+        Ok((held.synced && held.versions == versions).then_some(held))
+    }
+
+    /// UID and resourceVersion of the Secrets that are found this way, by name.
+    async fn list(&self, origin: Origin) -> Result<BTreeMap<String, (String, String)>, Fault> {
+        const STEP: &str = "listing the key Secrets";
+        let (parameter, selector) = origin.selector(&self.keeper.settings);
+        let mut found = BTreeMap::new();
+        let mut token = String::new();
+        loop {
+            let path = format!("{}?{}", secrets(self.namespace()), page(parameter, &selector, &token));
+            let body = self.keeper.api.list_metadata(&path).await;
+            let body = body.map_err(|error| Fault::Api(STEP, error))?;
+            let page: Page = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
+            found.extend(page.items.into_iter().flatten().map(|Object { metadata }| {
+                let Metadata { name, uid, resource_version } = metadata;
+                (name, (uid, resource_version))
+            }));
+            if page.metadata.continue_token.is_empty() {
+                return Ok(found);
+            }
+            token = page.metadata.continue_token;
+        }
+    }
+
+    /// Whether a Secret of that name is one that the watches show.
+    pub(super) async fn is_key_secret(&self, name: &str, label: &'static str) -> Result<bool, ApiError> {
+        let body = self.keeper.api.get_metadata(&format!("{}/{name}", secrets(self.namespace()))).await?;
+        let labelled: Option<Labelled> = serde_json::from_slice(&body).ok();
+        Ok(labelled.is_some_and(|secret| secret.metadata.labels.contains_key(label)))
+    }
+}
+
+/// The query of one page.
+fn page(parameter: &str, selector: &str, token: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("limit", PAGE).append_pair(parameter, selector);
+    if !token.is_empty() {
+        query.append_pair("continue", token);
+    }
+    query.finish()
+}
+
+#[derive(Deserialize)]
+struct Object {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    uid: String,
+    resource_version: String,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    metadata: PageMetadata,
+    /// `null` where there is none.
+    items: Option<Vec<Object>>,
+}
+
+#[derive(Default, Deserialize)]
+struct PageMetadata {
+    #[serde(default, rename = "continue")]
+    continue_token: String,
+}
+
+#[derive(Deserialize)]
+struct Labelled {
+    metadata: LabelledMetadata,
+}
+
+#[derive(Deserialize)]
+struct LabelledMetadata {
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_items_is_a_page() {
+        let page: Page = serde_json::from_str(r#"{"metadata":{"resourceVersion":"7"},"items":null}"#).unwrap();
+        assert!(page.items.is_none() && page.metadata.continue_token.is_empty());
+    }
+}

@@ -1,0 +1,105 @@
+//! Follows what is published, on every replica: for the endpoint, and to tell the leader that it was changed.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use kseal_api::names;
+use kseal_core::Bundle;
+use kube::Client;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::config_maps;
+use crate::metrics::Metrics;
+use crate::watch::{Accept, Event, Source};
+
+/// The published bundle, as it stands in its ConfigMap.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Published {
+    resource_version: String,
+    text: Option<String>,
+}
+
+impl Published {
+    /// The bundle as JSON. None where what stands there is no bundle whose signature holds.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// Reads the ConfigMap.
+    pub(crate) fn read(object: &[u8]) -> Option<Self> {
+        let ConfigMap { metadata, data } = serde_json::from_slice(object).ok()?;
+        let holds = |text: &String| {
+            let bundle = serde_json::from_str(text).ok().and_then(|text| Bundle::read(&text).ok());
+            bundle.is_some_and(|bundle| bundle.publisher.is_some())
+        };
+        let text = data.and_then(|data| data.bundle).filter(holds);
+        Some(Self { resource_version: metadata.resource_version.into_owned(), text })
+    }
+}
+
+/// The parts of the ConfigMap that mean something.
+#[derive(Deserialize)]
+pub(super) struct ConfigMap<'c> {
+    #[serde(borrow)]
+    pub(super) metadata: Metadata<'c>,
+    #[serde(default)]
+    pub(super) data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'c> {
+    #[serde(borrow)]
+    pub(super) uid: Cow<'c, str>,
+    #[serde(borrow)]
+    pub(super) resource_version: Cow<'c, str>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Data {
+    #[serde(default, rename = "bundle.json")]
+    pub(super) bundle: Option<String>,
+}
+
+/// Follows the ConfigMap of the published bundle and hands on what stands in it; none where there is none.
+pub async fn follow_published(
+    client: Client,
+    namespace: &str,
+    metrics: &Metrics,
+    published: &watch::Sender<Option<Arc<Published>>>,
+) -> Infallible {
+    let source = Source {
+        path: config_maps(namespace),
+        label_selector: None,
+        field_selector: Some(format!("metadata.name={}", names::PUBLIC_KEYS)),
+        accept: Accept::Full,
+    };
+    let mut listed = false;
+    let sink = move |event: Event<'_>| match event {
+        Event::Started => listed = false,
+        Event::Present { object, .. } => {
+            listed = true;
+            hand_on(published, Published::read(object));
+        }
+        Event::Gone { .. } => hand_on(published, None),
+        Event::Synced { .. } if !listed => hand_on(published, None),
+        Event::Synced { .. } | Event::Answered => {}
+        Event::Lost { category } => {
+            tracing::warn!(category, "the published keys cannot be followed now");
+            metrics.watch_lost("configmaps", category);
+        }
+    };
+    crate::watch::follow(client, source, sink).await
+}
+
+fn hand_on(published: &watch::Sender<Option<Arc<Published>>>, now: Option<Published>) {
+    let now = now.map(Arc::new);
+    published.send_if_modified(|before| {
+        let is_other = *before != now;
+        *before = now;
+        is_other
+    });
+}

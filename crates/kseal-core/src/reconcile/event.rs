@@ -1,0 +1,139 @@
+//! Which events are worth telling: a change for the worse or back, and what was repaired. A first success is in the
+//! status, and would cost a third write for every new object.
+
+use kseal_api::names;
+use serde_json::json;
+
+use super::{Group, Request, Trouble, status::Outcome};
+
+/// Longer notes are refused by the API server.
+const MAX_MESSAGE: usize = 1_000;
+
+/// An event about one object.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event {
+    warning: bool,
+    reason: &'static str,
+    message: String,
+}
+
+impl Event {
+    /// What to tell of an outcome. `repaired`: someone else had changed the Secret.
+    #[must_use]
+    pub fn of(request: &Request, outcome: &Outcome<'_>, repaired: bool) -> Option<Self> {
+        let before = request.status.failure(request.group);
+        match outcome {
+            Outcome::Wrong(trouble) => {
+                let (reason, message) = words(request, trouble);
+                let told = before.is_some_and(|(before, _)| before == trouble.reason());
+                (!told).then_some(Self { warning: true, reason, message })
+            }
+            Outcome::Right { .. } if before.is_some() => Some(Self::success(request.group)),
+            Outcome::Right { .. } if repaired => Some(Self {
+                warning: false,
+                reason: "Repaired",
+                message: "the Secret had been changed or deleted, and is right again".into(),
+            }),
+            Outcome::Right { .. } => None,
+        }
+    }
+
+    fn success(group: Group) -> Self {
+        let (reason, message) = match group {
+            Group::Native => ("Opened", "the Secret is right"),
+            Group::Upstream => ("Unsealed", "SealedSecret unsealed successfully"),
+        };
+        Self { warning: false, reason, message: message.into() }
+    }
+
+    /// The body of the event. `unique` tells events of one object apart; `now` is RFC 3339.
+    #[must_use]
+    pub fn body(&self, request: &Request, unique: &str, now: &str) -> String {
+        let component = match request.group {
+            Group::Native => names::CONTROLLER,
+            Group::Upstream => "sealed-secrets",
+        };
+        json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"name": format!("{}.{unique}", request.name), "namespace": request.namespace},
+            "involvedObject": {
+                "apiVersion": request.group.api_version(), "kind": names::SEALED_SECRET, "namespace": request.namespace,
+                "name": request.name, "uid": request.uid, "resourceVersion": request.resource_version,
+            },
+            "type": if self.warning { "Warning" } else { "Normal" },
+            "reason": self.reason, "message": self.message,
+            "source": {"component": component}, "reportingComponent": component,
+            "firstTimestamp": now, "lastTimestamp": now, "count": 1,
+        })
+        .to_string()
+    }
+}
+
+/// Reason and message; for upstream's kind in its words.
+fn words(request: &Request, trouble: &Trouble) -> (&'static str, String) {
+    let mut message = trouble.message(request.group, &request.name);
+    let end = message.char_indices().map(|(at, _)| at).take_while(|at| *at <= MAX_MESSAGE).last().unwrap_or(0);
+    if message.len() > MAX_MESSAGE {
+        message.truncate(end);
+    }
+    match (request.group, trouble) {
+        (Group::Native, _) => (trouble.reason(), message),
+        (Group::Upstream, Trouble::Contents { .. } | Trouble::Shape | Trouble::Unsupported(_)) => {
+            ("ErrUnsealFailed", format!("Failed to unseal: {message}"))
+        }
+        (Group::Upstream, _) => {
+            let upstreams = message.strip_prefix("failed update: ").map(ToOwned::to_owned);
+            ("ErrUpdateFailed", upstreams.unwrap_or(message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::reconcile::Observed;
+
+    fn request(group: Group, status: &Value) -> Request {
+        let metadata = json!({"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "1"});
+        Request::read(group, json!({"metadata": metadata, "spec": {}, "status": status}).to_string().as_bytes())
+            .unwrap()
+    }
+
+    fn failed(group: Group, reason: &str) -> Request {
+        let type_ = if group == Group::Native { "Ready" } else { "Synced" };
+        request(group, &json!({"conditions": [{"type": type_, "status": "False", "reason": reason, "message": "x"}]}))
+    }
+
+    fn right(request: &Request, repaired: bool) -> Option<&'static str> {
+        let observed = Observed::new(request, "s1".into(), "2".into(), vec![]);
+        Event::of(request, &Outcome::Right { observed: &observed, contested_by: None }, repaired)
+            .map(|event| event.reason)
+    }
+
+    #[test]
+    fn only_changes_are_told() {
+        for group in Group::ALL {
+            let wrong = |request: &Request| Event::of(request, &Outcome::Wrong(&Trouble::NotOwned), false);
+            assert!(wrong(&request(group, &json!(null))).unwrap().warning);
+            assert!(wrong(&failed(group, "NoKey")).is_some());
+            assert!(wrong(&failed(group, "NotOwned")).is_none());
+            assert_eq!(right(&request(group, &json!(null)), false), None);
+            assert_eq!(right(&request(group, &json!(null)), true), Some("Repaired"));
+            assert!(right(&failed(group, "NotOwned"), false).is_some());
+        }
+    }
+
+    #[test]
+    fn upstreams_kind_has_upstreams_words_and_component() {
+        let request = request(Group::Upstream, &json!(null));
+        let event = Event::of(&request, &Outcome::Wrong(&Trouble::NotOwned), false).unwrap();
+        let body: Value = serde_json::from_str(&event.body(&request, "1a", "2026-11-26T00:00:00Z")).unwrap();
+        assert_eq!(body["reason"], "ErrUpdateFailed");
+        assert_eq!(body["message"], "Resource \"db\" already exists and is not managed by SealedSecret");
+        assert_eq!(body["source"]["component"], "sealed-secrets");
+        assert_eq!((&body["metadata"]["name"], &body["involvedObject"]["uid"]), (&json!("db.1a"), &json!("u1")));
+        assert_eq!(right(&failed(Group::Upstream, "NoKey"), false), Some("Unsealed"));
+    }
+}

@@ -1,0 +1,302 @@
+//! The one type into which sealed objects of both groups are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kseal_api::{CreationPolicy, SealedSecretSpec, Template, TemplateMetadata, UpstreamSpec, names};
+use kseal_crypto::Fingerprint;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    Digest, Group, Trouble, Uid,
+    annotations::Annotations,
+    sighting::{self, Object},
+    status::Seen,
+};
+use crate::{ObjectRef, SealedObject};
+
+/// The type of a Secret whose template names none.
+const OPAQUE: &str = "Opaque";
+
+/// What one object asks for.
+pub struct Request {
+    /// Where it came from.
+    pub group: Group,
+    /// `metadata.namespace`, the Secret's too.
+    pub namespace: String,
+    /// `metadata.name`, the Secret's too.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// As in [`super::Sighting`].
+    pub digest: Digest,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether it is to be left alone.
+    pub paused: bool,
+    /// Whether its Secret passes to the native object of the same name.
+    pub hands_over: bool,
+    /// The sealed values.
+    pub sealed: SealedObject,
+    /// What else the Secret shall be.
+    pub desired: Desired,
+    /// Whose the Secret is.
+    pub policy: Policy,
+    /// What its status says now.
+    pub status: Seen,
+    problem: Option<Trouble>,
+}
+
+/// What the Secret shall be besides its values.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// Its type.
+    pub type_: String,
+    /// Whether it is to be immutable.
+    pub immutable: bool,
+    /// Labels to set.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations to set.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Whose the Secret is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The object's, by ownerReference.
+    Owner,
+    /// The object's, by annotation: it outlives the object.
+    Orphan,
+    /// Someone else's, who consents.
+    Merge,
+}
+
+impl Request {
+    /// Reads one object; none where it has no name, which no API server sends.
+    #[must_use]
+    pub fn read(group: Group, object: &[u8]) -> Option<Self> {
+        let Object { metadata, spec, status } = serde_json::from_slice(object).ok()?;
+        let place =
+            ObjectRef { namespace: Some(metadata.namespace.to_string()), name: Some(metadata.name.to_string()) };
+        let text = spec.map_or("null", RawValue::get);
+        let read = match group {
+            Group::Native => Spec::native(place, text),
+            Group::Upstream => Spec::upstream(place, &metadata.annotations, text),
+        };
+        Some(Self {
+            group,
+            digest: sighting::digest(group, &metadata.annotations, spec),
+            deleting: metadata.deletion_timestamp.is_some(),
+            paused: metadata.annotations.is_true(names::PAUSED),
+            hands_over: sighting::hands_over(group, &metadata.annotations),
+            namespace: metadata.namespace.into_owned(),
+            name: metadata.name.into_owned(),
+            uid: metadata.uid.into_owned(),
+            resource_version: metadata.resource_version.into_owned(),
+            generation: metadata.generation,
+            sealed: read.sealed,
+            desired: read.desired,
+            policy: read.policy,
+            status: status.map(|status| Seen::read(group, status)).unwrap_or_default(),
+            problem: read.problem,
+        })
+    }
+
+    /// What stands in the way, known without a key and without the Secret.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Trouble> {
+        self.problem.as_ref()
+    }
+
+    /// The keys that could open a part of it, held or not.
+    #[must_use]
+    pub fn recipients(&self) -> BTreeSet<Fingerprint> {
+        let data_keys = self.sealed.envelope().into_iter().flat_map(|envelope| envelope.data_keys().values());
+        data_keys.flat_map(|data_key| data_key.recipients.keys().copied()).collect()
+    }
+
+    /// The shortened UID.
+    #[must_use]
+    pub fn short_uid(&self) -> Uid {
+        Uid::of(&self.uid)
+    }
+}
+
+/// What a spec, and the annotations that belong to it, come to.
+struct Spec {
+    sealed: SealedObject,
+    desired: Desired,
+    policy: Policy,
+    problem: Option<Trouble>,
+}
+
+impl Spec {
+    fn native(place: ObjectRef, text: &str) -> Self {
+        let spec = serde_json::from_str::<SealedSecretSpec>(text);
+        let mut problem = spec.is_err().then_some(Trouble::Shape);
+        let spec = spec.unwrap_or_default();
+        if spec.image_pull_secret.is_some() {
+            problem = Some(Trouble::Unsupported("spec.imagePullSecret"));
+        }
+        let policy = match spec.target.unwrap_or_default().creation_policy {
+            CreationPolicy::Owner => Policy::Owner,
+            CreationPolicy::Merge => Policy::Merge,
+            CreationPolicy::Orphan => Policy::Orphan,
+        };
+        let sealed = SealedObject::native(place, &spec, text.len());
+        Self { sealed, desired: Desired::of(spec.template.unwrap_or_default()), policy, problem }
+    }
+
+    /// Upstream's schema admits anything as an item, and unknown fields in the template's metadata.
+    fn upstream(place: ObjectRef, annotations: &Annotations<'_>, text: &str) -> Self {
+        let spec: LooseSpec = serde_json::from_str(text).unwrap_or_default();
+        // An array would pass for a struct.
+        let template = match spec.template {
+            None | Some(Value::Null) => Some(LooseTemplate::default()),
+            Some(object @ Value::Object(_)) => serde_json::from_value(object).ok(),
+            Some(_) => None,
+        };
+        let mut problem = None;
+        let (mut items, mut strange) = (BTreeMap::new(), Vec::new());
+        match spec.encrypted_data {
+            Value::Null => {}
+            Value::Object(map) => {
+                for (item, value) in map {
+                    match value {
+                        Value::String(text) => drop(items.insert(item, text)),
+                        _ => strange.push(item),
+                    }
+                }
+            }
+            _ => problem = Some(Trouble::Shape),
+        }
+        if template.is_none() {
+            problem = Some(Trouble::Shape);
+        }
+        let template = template.unwrap_or_default();
+        if template.data.is_some_and(|data| !data.is_empty()) {
+            problem = Some(Trouble::Unsupported("spec.template.data"));
+        }
+        let metadata = template.metadata.unwrap_or_default();
+        let skips = metadata.annotations.as_ref().and_then(|all| all.get(names::UPSTREAM_SKIP_OWNER));
+        let policy = if skips.is_some_and(|value| value == "true") { Policy::Orphan } else { Policy::Owner };
+        let data = spec.data.filter(|data| !data.is_null()).map(|_| String::new());
+        let read = UpstreamSpec { encrypted_data: items, data, template: None };
+        let sealed = SealedObject::upstream(place, |name| annotations.get(name), &read).with_strange_items(strange);
+        let desired =
+            Desired::of(Template { type_: template.type_, immutable: template.immutable, metadata: Some(metadata) });
+        Self { sealed, desired, policy, problem }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct LooseSpec {
+    encrypted_data: Value,
+    data: Option<Value>,
+    template: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LooseTemplate {
+    #[serde(rename = "type")]
+    type_: Option<String>,
+    immutable: Option<bool>,
+    metadata: Option<TemplateMetadata>,
+    data: Option<BTreeMap<String, Value>>,
+}
+
+impl Desired {
+    fn of(template: Template) -> Self {
+        let metadata = template.metadata.unwrap_or_default();
+        let mut annotations = metadata.annotations.unwrap_or_default();
+        // A client's note to itself, which no template means to set.
+        annotations.retain(|name, _| !names::LAST_APPLIED.contains(&name.as_str()));
+        Self {
+            type_: template.type_.filter(|type_| !type_.is_empty()).unwrap_or_else(|| OPAQUE.to_owned()),
+            immutable: template.immutable.unwrap_or(false),
+            labels: metadata.labels.unwrap_or_default(),
+            annotations,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kseal_crypto::Suite;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing;
+
+    fn read(group: Group, annotations: &Value, spec: &Value) -> Request {
+        let object = json!({
+            "metadata": {"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "17", "generation": 3,
+                "annotations": annotations},
+            "spec": spec, "status": {"observedGeneration": 2},
+        });
+        Request::read(group, object.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_native_object_is_read_whole() {
+        let key = testing::key(Suite::X25519);
+        let mut spec = serde_json::to_value(testing::spec(key.public())).unwrap();
+        spec["template"] = json!({"type": "x/y", "immutable": true, "metadata": {"labels": {"a": "b"},
+            "annotations": {"c": "d", "kubectl.kubernetes.io/last-applied-configuration": "{}"}}});
+        spec["target"] = json!({"creationPolicy": "Orphan"});
+        let request = read(Group::Native, &json!({}), &spec);
+        assert!(request.problem().is_none());
+        assert_eq!((request.generation, request.status.observed_generation, request.policy), (3, 2, Policy::Orphan));
+        let pair = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let desired =
+            Desired { type_: "x/y".into(), immutable: true, labels: pair("a", "b"), annotations: pair("c", "d") };
+        assert_eq!(request.desired, desired);
+        assert_eq!(request.recipients(), BTreeSet::from([key.fingerprint()]));
+        assert_eq!(request.sealed.open(&testing::ring([key])).unwrap()["password"].as_slice(), b"hunter2");
+    }
+
+    #[test]
+    fn what_is_not_of_the_shape_is_trouble_of_that_object_alone() {
+        for spec in [json!(null), json!([]), json!({"encryptedData": {"a": {}}}), json!({"scope": "Wide"})] {
+            let request = read(Group::Native, &json!({}), &spec);
+            let malformed = request.sealed.failures().iter().any(|failure| failure.to_string().contains("scope"));
+            assert!(malformed || matches!(request.problem(), Some(Trouble::Shape)), "{spec}");
+        }
+        for spec in
+            [json!({"encryptedData": []}), json!({"template": []}), json!({"template": {"metadata": {"labels": 1}}})]
+        {
+            assert!(matches!(read(Group::Upstream, &json!({}), &spec).problem(), Some(Trouble::Shape)), "{spec}");
+        }
+        let strange = read(Group::Upstream, &json!({}), &json!({"encryptedData": {"a": {"b": "c"}, "d": "AQ=="}}));
+        assert!(strange.problem().is_none());
+        let failures: Vec<_> = strange.sealed.failures().iter().map(ToString::to_string).collect();
+        assert_eq!(failures[0], "item a: not canonical base64");
+    }
+
+    #[test]
+    fn what_this_version_does_not_do_is_said() {
+        let templates = json!({"encryptedData": {}, "template": {"data": {"a": "{{ .b }}"}}});
+        assert!(matches!(read(Group::Upstream, &json!({}), &templates).problem(), Some(Trouble::Unsupported(_))));
+        let nothing = json!({"encryptedData": {}, "template": {"data": null, "metadata": null}});
+        assert!(read(Group::Upstream, &json!({}), &nothing).problem().is_none());
+        let pull = json!({"scope": "Strict", "imagePullSecret": {"serviceAccounts": {"all": true}}});
+        assert!(matches!(read(Group::Native, &json!({}), &pull).problem(), Some(Trouble::Unsupported(_))));
+    }
+
+    #[test]
+    fn upstreams_annotations_say_scope_and_ownership() {
+        let spec = json!({"encryptedData": {}, "template": {"metadata": {"finalizers": ["x"], "annotations":
+            {"sealedsecrets.bitnami.com/skip-set-owner-references": "true"}}}});
+        let annotations = json!({"sealedsecrets.bitnami.com/namespace-wide": "true"});
+        let request = read(Group::Upstream, &annotations, &spec);
+        assert_eq!((request.policy, request.sealed.scope), (Policy::Orphan, kseal_api::Scope::NamespaceWide));
+        assert_eq!(request.desired.type_, "Opaque");
+        assert_eq!(read(Group::Upstream, &json!({}), &json!({})).policy, Policy::Owner);
+    }
+}

@@ -1,0 +1,246 @@
+//! What an object's status says, and what it shall say: kstatus for our own kind, `Synced` for upstream's.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use super::{Digest, Group, LOGIC_VERSION, Request, Retry, Trouble, Uid};
+
+/// Upstream's schema has no field for the record, so it stands in a condition of its own, behind `Synced`, which
+/// upstream's printer columns expect to come first.
+pub const RECORD: &str = "kseal.dev/record";
+/// Longer messages are cut: some failures name every item.
+const MAX_MESSAGE: usize = 1_024;
+
+/// What was done, for whom, by which logic. If it equals what is there, nothing has to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observed {
+    /// The object's own UID: a status that was copied with its object means nothing.
+    pub uid: String,
+    /// The Secret's UID.
+    #[serde(rename = "secretUID")]
+    pub secret_uid: String,
+    /// The Secret's resourceVersion when it was right.
+    pub secret_resource_version: String,
+    /// The object's [`Digest`].
+    pub hash: String,
+    /// [`LOGIC_VERSION`].
+    pub version: u32,
+    /// Names of the keys that opened it.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+impl Observed {
+    /// Of an object whose Secret is right.
+    #[must_use]
+    pub fn new(request: &Request, secret_uid: String, secret_resource_version: String, keys: Vec<String>) -> Self {
+        let (uid, hash) = (request.uid.clone(), request.digest.to_string());
+        Self { uid, secret_uid, secret_resource_version, hash, version: LOGIC_VERSION, keys }
+    }
+
+    /// Whether it was written by this logic for just this object.
+    pub(super) fn holds_for(&self, uid: Uid, digest: Digest) -> bool {
+        self.version == LOGIC_VERSION && Uid::of(&self.uid) == uid && self.hash == digest.to_string()
+    }
+}
+
+/// A status as it was read. What is not of its shape counts as absent.
+#[derive(Default)]
+pub struct Seen {
+    /// `observedGeneration`; 0 where there is none.
+    pub observed_generation: i64,
+    /// The record, whatever it was written for.
+    pub observed: Option<Observed>,
+    conditions: Vec<Map<String, Value>>,
+}
+
+impl Seen {
+    pub(super) fn read(group: Group, status: &RawValue) -> Self {
+        let Ok(loose) = serde_json::from_str::<Loose>(status.get()) else { return Self::default() };
+        let conditions: Vec<Map<String, Value>> = serde_json::from_value(loose.conditions).unwrap_or_default();
+        let observed = match group {
+            Group::Native => serde_json::from_value(loose.observed).ok(),
+            Group::Upstream => find(&conditions, RECORD)
+                .and_then(|condition| serde_json::from_str(condition.get("message")?.as_str()?).ok()),
+        };
+        Self { observed_generation: loose.observed_generation.as_i64().unwrap_or(0), observed, conditions }
+    }
+
+    /// The reason and message with which the object was not right.
+    #[must_use]
+    pub fn failure(&self, group: Group) -> Option<(&str, &str)> {
+        let condition = find(&self.conditions, main_condition(group))?;
+        let text = |name| condition.get(name).and_then(Value::as_str).unwrap_or_default();
+        (text("status") == "False").then(|| (text("reason"), text("message")))
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Loose {
+    observed_generation: Value,
+    conditions: Value,
+    observed: Value,
+}
+
+fn find<'c>(conditions: &'c [Map<String, Value>], type_: &str) -> Option<&'c Map<String, Value>> {
+    conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(type_))
+}
+
+const fn main_condition(group: Group) -> &'static str {
+    match group {
+        Group::Native => "Ready",
+        Group::Upstream => "Synced",
+    }
+}
+
+/// How an object stands after its turn.
+pub enum Outcome<'o> {
+    /// The Secret is right.
+    Right {
+        /// The record.
+        observed: &'o Observed,
+        /// Who keeps changing the Secret, if someone does.
+        contested_by: Option<&'o str>,
+    },
+    /// It is not.
+    Wrong(&'o Trouble),
+}
+
+/// The merge patch for `/status`; none where the status says it already. It carries the UID, so that it cannot land on
+/// another object of the same name. `now` is RFC 3339.
+#[must_use]
+pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<String> {
+    let seen = &request.status;
+    let ours = conditions(request, outcome);
+    let told = ours.iter().all(|wanted| wanted.told_by(find(&seen.conditions, wanted.type_)));
+    let gone = ["Ready", "Reconciling", "Stalled", "Synced", RECORD]
+        .into_iter()
+        .filter(|type_| ours.iter().all(|wanted| wanted.type_ != *type_))
+        .all(|type_| find(&seen.conditions, type_).is_none());
+    let observed = match outcome {
+        Outcome::Right { observed, .. } => Some(*observed),
+        Outcome::Wrong(_) => None,
+    };
+    let current = seen.observed_generation == request.generation;
+    if told && gone && current && seen.observed.as_ref() == observed {
+        return None;
+    }
+    let rendered = ours.iter().map(|wanted| wanted.render(request, find(&seen.conditions, wanted.type_), now));
+    let known = |condition: &&Map<String, Value>| {
+        let type_ = condition.get("type").and_then(Value::as_str).unwrap_or_default();
+        !matches!(type_, "Ready" | "Reconciling" | "Stalled" | "Synced" | RECORD)
+    };
+    let foreign = seen.conditions.iter().filter(known).cloned().map(Value::Object);
+    let mut status = json!({
+        "observedGeneration": request.generation,
+        "conditions": rendered.chain(foreign).collect::<Vec<_>>(),
+    });
+    if request.group == Group::Native {
+        status["observed"] = json!(observed);
+    }
+    Some(json!({"metadata": {"uid": request.uid}, "status": status}).to_string())
+}
+
+/// A condition as it shall be.
+struct Wanted {
+    type_: &'static str,
+    holds: bool,
+    reason: &'static str,
+    message: String,
+}
+
+fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
+    let main = main_condition(request.group);
+    match (outcome, request.group) {
+        (Outcome::Right { contested_by, .. }, Group::Native) => vec![right(main, "Opened", *contested_by)],
+        (Outcome::Right { contested_by, observed }, Group::Upstream) => {
+            let record = Wanted { type_: RECORD, holds: true, reason: "Opened", message: json!(observed).to_string() };
+            vec![right(main, "Unsealed", *contested_by), record]
+        }
+        (Outcome::Wrong(trouble), group) => {
+            let mut message = trouble.message(group, &request.name);
+            cut(&mut message);
+            let wanted = |type_, holds, message| Wanted { type_, holds, reason: trouble.reason(), message };
+            let mut conditions = vec![wanted(main, false, message.clone())];
+            if group == Group::Native {
+                // kstatus: Stalled waits for someone, Reconciling goes on by itself.
+                let abnormal = if trouble.retry() == Retry::Backoff { "Reconciling" } else { "Stalled" };
+                conditions.push(wanted(abnormal, true, message));
+            }
+            conditions
+        }
+    }
+}
+
+fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>) -> Wanted {
+    match contested_by {
+        None => Wanted { type_, holds: true, reason, message: String::new() },
+        Some(who) => {
+            let mut message = format!("{who} keeps changing the Secret; it is put right at most every 30 s");
+            cut(&mut message);
+            Wanted { type_, holds: true, reason: "Contested", message }
+        }
+    }
+}
+
+fn cut(message: &mut String) {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str("...");
+    }
+}
+
+impl Wanted {
+    const fn status(&self) -> &'static str {
+        if self.holds { "True" } else { "False" }
+    }
+
+    /// Upstream never sets a reason: what it wrote stays as it is.
+    fn told_by(&self, seen: Option<&Map<String, Value>>) -> bool {
+        seen.is_some_and(|seen| {
+            let is = |name: &str, wanted: &str| seen.get(name).and_then(Value::as_str).unwrap_or_default() == wanted;
+            let unreasoned = self.type_ == "Synced" && self.holds && !seen.contains_key("reason");
+            is("status", self.status()) && is("message", &self.message) && (unreasoned || is("reason", self.reason))
+        })
+    }
+
+    fn render(&self, request: &Request, seen: Option<&Map<String, Value>>, now: &str) -> Value {
+        let current = request.status.observed_generation == request.generation;
+        if let Some(seen) = seen.filter(|_| current && self.told_by(seen)) {
+            return Value::Object(seen.clone());
+        }
+        let same = seen.filter(|seen| seen.get("status").and_then(Value::as_str) == Some(self.status()));
+        let transition = same.and_then(|seen| seen.get("lastTransitionTime")?.as_str()).unwrap_or(now);
+        let mut condition = json!({
+            "type": self.type_, "status": self.status(), "reason": self.reason, "message": self.message,
+            "lastTransitionTime": transition,
+        });
+        match request.group {
+            Group::Native => condition["observedGeneration"] = json!(request.generation),
+            Group::Upstream => condition["lastUpdateTime"] = json!(now),
+        }
+        condition
+    }
+}
+
+/// The path of the collection, of one namespace or of all.
+#[must_use]
+pub fn collection(group: Group, namespace: Option<&str>) -> String {
+    let version = group.api_version();
+    match namespace {
+        Some(namespace) => format!("/apis/{version}/namespaces/{namespace}/sealedsecrets"),
+        None => format!("/apis/{version}/sealedsecrets"),
+    }
+}
+
+/// The path of an object, or of its `subresource`, given with its slash.
+#[must_use]
+pub fn path(group: Group, namespace: &str, name: &str, subresource: &str) -> String {
+    format!("{}/{name}{subresource}", collection(group, Some(namespace)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+const THEN: &str = "2026-11-01T00:00:00Z";
+const NOW: &str = "2026-11-26T00:00:00Z";
+
+fn request(group: Group, generation: i64, status: &Value) -> Request {
+    let object = json!({
+        "metadata": {"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "17", "generation": generation},
+        "spec": {}, "status": status,
+    });
+    Request::read(group, object.to_string().as_bytes()).unwrap()
+}
+
+fn observed(request: &Request) -> Observed {
+    Observed::new(request, "s1".into(), "40".into(), vec!["k1".into()])
+}
+
+/// The status that a patch makes of the one before.
+fn patched(request: &Request, outcome: &Outcome<'_>) -> Option<Value> {
+    let patch: Value = serde_json::from_str(&patch(request, outcome, NOW)?).unwrap();
+    assert_eq!(patch["metadata"], json!({"uid": "u1"}));
+    Some(patch["status"].clone())
+}
+
+#[test]
+fn a_status_is_written_once() {
+    for group in Group::ALL {
+        let fresh = request(group, 1, &Value::Null);
+        let observed = observed(&fresh);
+        let right = Outcome::Right { observed: &observed, contested_by: None };
+        let status = patched(&fresh, &right).unwrap();
+        let again = request(group, 1, &status);
+        assert_eq!(again.status.observed.as_ref(), Some(&observed));
+        assert!(patched(&again, &right).is_none());
+        assert!(patched(&request(group, 2, &status), &right).is_some(), "a new generation is told");
+        let trouble = Trouble::NotOwned;
+        let wrong = Outcome::Wrong(&trouble);
+        let status = patched(&again, &wrong).unwrap();
+        let again = request(group, 1, &status);
+        assert!(again.status.observed.is_none());
+        assert!(patched(&again, &wrong).is_none());
+        assert_eq!(again.status.failure(group).unwrap().0, "NotOwned");
+        let other = Trouble::TypeDiffers;
+        assert!(patched(&again, &Outcome::Wrong(&other)).is_some(), "another message is told");
+    }
+}
+
+#[test]
+fn our_own_kind_speaks_kstatus() {
+    let fresh = request(Group::Native, 1, &Value::Null);
+    let types = |trouble: &Trouble| {
+        let status = patched(&fresh, &Outcome::Wrong(trouble)).unwrap();
+        let conditions = status["conditions"].as_array().unwrap().clone();
+        conditions.iter().map(|it| format!("{}={}", it["type"], it["status"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(types(&Trouble::NotOwned), ["Ready=False", "Stalled=True"]);
+    let server = Trouble::Api { category: "server", text: "x".into(), retry: Retry::Backoff };
+    assert_eq!(types(&server), ["Ready=False", "Reconciling=True"]);
+}
+
+#[test]
+fn what_upstream_wrote_is_kept_and_the_record_added() {
+    let synced = json!({"type": "Synced", "status": "True", "lastUpdateTime": THEN, "lastTransitionTime": THEN});
+    let taken_over = request(Group::Upstream, 1, &json!({"observedGeneration": 1, "conditions": [synced]}));
+    let observed = observed(&taken_over);
+    let status = patched(&taken_over, &Outcome::Right { observed: &observed, contested_by: None }).unwrap();
+    assert_eq!(status["conditions"][0], synced);
+    assert_eq!(status["conditions"][1]["type"], RECORD);
+    assert!(status.get("observed").is_none(), "upstream's schema has no such field");
+}
+
+#[test]
+fn times_move_as_upstreams_do() {
+    let fresh = request(Group::Upstream, 1, &Value::Null);
+    let first = observed(&fresh);
+    let mut status = patched(&fresh, &Outcome::Right { observed: &first, contested_by: None }).unwrap();
+    assert_eq!(status["conditions"][0]["lastTransitionTime"], NOW);
+    assert_eq!(status["conditions"][0]["lastUpdateTime"], NOW);
+    status["conditions"][0]["lastTransitionTime"] = json!(THEN);
+    status["conditions"][0]["lastUpdateTime"] = json!(THEN);
+    let updated = request(Group::Upstream, 2, &status);
+    let second = observed(&updated);
+    let status = patched(&updated, &Outcome::Right { observed: &second, contested_by: None }).unwrap();
+    assert_eq!(status["conditions"][0]["lastTransitionTime"], THEN);
+    assert_eq!(status["conditions"][0]["lastUpdateTime"], NOW);
+    assert_eq!(status["observedGeneration"], 2);
+}
+
+#[test]
+fn conditions_of_others_stay() {
+    let foreign = json!({"type": "Audited", "status": "True"});
+    let seen = request(Group::Native, 1, &json!({"conditions": [foreign]}));
+    let status = patched(&seen, &Outcome::Wrong(&Trouble::Immutable)).unwrap();
+    assert_eq!(status["conditions"][2], foreign);
+}
+
+#[test]
+fn a_status_of_any_shape_is_read() {
+    for status in [json!("x"), json!([]), json!({"conditions": 1, "observed": [], "observedGeneration": "x"})] {
+        let seen = request(Group::Native, 1, &status).status;
+        assert!(seen.observed.is_none() && seen.failure(Group::Native).is_none() && seen.observed_generation == 0);
+    }
+}
+
+#[test]
+fn long_messages_are_cut_between_characters() {
+    let trouble = Trouble::Reserved("ä".repeat(2_000));
+    let status = patched(&request(Group::Native, 1, &Value::Null), &Outcome::Wrong(&trouble)).unwrap();
+    let message = status["conditions"][0]["message"].as_str().unwrap();
+    assert!(message.len() <= MAX_MESSAGE && message.ends_with("..."));
+}
+
+#[test]
+fn one_who_fights_is_named() {
+    let fresh = request(Group::Native, 1, &Value::Null);
+    let observed = observed(&fresh);
+    let status = patched(&fresh, &Outcome::Right { observed: &observed, contested_by: Some("kubectl-edit") }).unwrap();
+    assert_eq!(status["conditions"][0]["reason"], "Contested");
+    assert!(status["conditions"][0]["message"].as_str().unwrap().contains("kubectl-edit"));
+}

@@ -1,0 +1,87 @@
+//! kubectl, as a person would run it.
+
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::task::spawn_blocking;
+
+use super::Cluster;
+
+/// A run of kubectl that has not begun.
+#[must_use = "it runs by `run` or `output`"]
+pub struct Kubectl {
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Cluster {
+    /// kubectl with these arguments, as the admin.
+    pub fn kubectl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Kubectl {
+        let mut command = self.programs.command("kubectl");
+        command.args(arguments).env("KUBECONFIG", self.admin_kubeconfig());
+        command.env("KUBECACHEDIR", self.guard.folder().join("kubectl-cache")).env("HOME", self.guard.folder());
+        command.current_dir(super::settings::root());
+        Kubectl { command, stdin: Vec::new() }
+    }
+
+    /// `kubectl apply` of a YAML text, as the admin, and what it printed.
+    ///
+    /// # Errors
+    /// kubectl fails; its stderr is in the error.
+    pub async fn apply(&self, manifests: &str) -> Result<String> {
+        self.kubectl(["apply", "-f", "-"]).stdin(manifests).run().await
+    }
+}
+
+impl Kubectl {
+    /// What it reads.
+    pub fn stdin(mut self, text: &str) -> Self {
+        text.as_bytes().clone_into(&mut self.stdin);
+        self
+    }
+
+    /// As whom it runs, if not as the admin.
+    pub fn kubeconfig(mut self, path: &Path) -> Self {
+        self.command.env("KUBECONFIG", path);
+        self
+    }
+
+    /// Runs it and returns its stdout.
+    ///
+    /// # Errors
+    /// It fails; its stderr is in the error.
+    pub async fn run(self) -> Result<String> {
+        let shown = format!("{:?}", self.command);
+        let output = self.output().await?;
+        if !output.status.success() {
+            let mut message = format!("{shown}: {}", output.status);
+            write!(message, "\n{}", String::from_utf8_lossy(&output.stderr))?;
+            bail!(message);
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs it, whether it fails or not.
+    ///
+    /// # Errors
+    /// It cannot be run at all.
+    pub async fn output(mut self) -> Result<Output> {
+        spawn_blocking(move || {
+            self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = self.command.spawn().context("cannot run kubectl")?;
+            let mut stdin = child.stdin.take().context("kubectl has no stdin")?;
+            let text = self.stdin;
+            let writer = std::thread::spawn(move || stdin.write_all(&text));
+            let output = child.wait_with_output()?;
+            // One that failed may not have read all of it.
+            let _ = writer.join();
+            Ok(output)
+        })
+        .await?
+    }
+}
