@@ -91,7 +91,9 @@ impl Cluster {
         let headers = credentials::headers(&name, &config.auth_info, kept.as_ref(), access.now)?;
         let agent = connection::agent(&name, &config, proxy)?;
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        Ok(Some(Self { name, namespace: config.default_namespace, is_verified, url, headers, agent }))
+        let namespace = Some(config.default_namespace).filter(|name| !name.is_empty());
+        let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+        Ok(Some(Self { name, namespace, is_verified, url, headers, agent }))
     }
 
     /// The same, where there must be one.

@@ -51,7 +51,7 @@ pub(super) fn agent(cluster: &str, config: &Config, proxy: Option<Proxy>) -> Res
         .timeout_recv_body(Some(BODY))
         .user_agent(concat!("kseal/", env!("CARGO_PKG_VERSION")))
         .build();
-    let tls = match &config.tls_server_name {
+    let tls = match config.tls_server_name.as_ref().filter(|name| !name.is_empty()) {
         Some(name) => Tls::named(&config.cluster_url, name).ok_or_else(|| {
             Error::input(format!("{cluster}: tls-server-name is not the name of a server"))
                 .hint("`kubectl config view --minify` shows what the context says")

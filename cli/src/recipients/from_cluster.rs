@@ -41,21 +41,22 @@ impl Resolver<'_> {
 
     /// The configured bundles, with what the cluster publishes now in the place of what is kept of it.
     pub(super) fn beside_published(&mut self, configured_by: Option<(&Config, &[String])>) -> Result<Rc<Recipients>> {
-        let place = configured_by.map(|(config, names)| format!("{}\0{}", config.path.display(), names.join("\0")));
-        let id = format!("\0compared\0{}", place.unwrap_or_default());
+        let rule = configured_by.map(|(config, names)| format!("{}\0{}", config.path.display(), names.join("\0")));
+        let id = format!("\0compared\0{}", rule.unwrap_or_default());
         if let Some(set) = self.sets.get(&id) {
             return Ok(Rc::clone(set));
         }
         let from = self.published()?.ok_or_else(cluster::none)?;
         let mut new = from.published.read()?;
         let mut bundles = Vec::new();
-        let mut is_pinned = false;
+        let (mut is_pinned, mut place) = (false, None);
         if let Some((config, names)) = configured_by {
             bundles = configured(config, names)?;
             let known = pinning::known(config);
             if let Some(known) = pinning::of(&known, &new) {
                 is_pinned = known.accept(&new)?;
                 new.name.clone_from(&known.name);
+                place = names.iter().position(|name| *name == known.name);
             }
         }
         if !is_pinned && !from.is_verified {
@@ -68,7 +69,8 @@ impl Resolver<'_> {
                 from.name
             ));
         }
-        match bundles.iter_mut().find(|bundle| bundle.name == new.name) {
+        // The name alone, which anyone may choose, makes it nobody.
+        match place.and_then(|place| bundles.get_mut(place)) {
             Some(old) => *old = new,
             None => bundles.push(new),
         }
