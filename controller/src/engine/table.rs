@@ -29,8 +29,8 @@ pub(super) struct Entry {
     pub(super) secret: Option<(Mark, Round)>,
 }
 
-/// Which of two lists in a row something was seen in: what a whole list did not name is gone.
-pub(super) type Round = bool;
+/// Which list something was seen in: what a whole list did not name is gone. Lists that broke off count, too.
+pub(super) type Round = u32;
 
 /// What is kept in mind of an object.
 pub(super) struct Record {

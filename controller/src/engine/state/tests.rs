@@ -364,6 +364,17 @@ fn a_list_forgets_what_it_does_not_name() {
 }
 
 #[test]
+fn a_list_that_broke_off_does_not_hide_what_is_gone() {
+    let (db, web) = (object("db"), object("web"));
+    let mut world = World::settled(&db);
+    world.state.started(&NATIVE);
+    world.see(&web, true);
+    world.list(&NATIVE, 60, |_| ());
+    assert!(world.state.table.id(Group::Native, "prod", "db").is_none(), "it was in the list before");
+    assert!(world.state.table.id(Group::Native, "prod", "web").is_none(), "it was in the list that broke off");
+}
+
+#[test]
 fn when_time_went_back_nothing_is_believed() {
     let mut world = World::settled(&object("db"));
     let recorded = object("db").recorded(20);
