@@ -430,8 +430,15 @@ impl State {
             let id = self.queue.pop(open, |namespace| running.get(namespace).is_none_or(|count| *count < share))?;
             let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { continue };
             let (secret, predecessor) = (entry.secret.map(|(mark, _)| mark), entry.predecessor(id.group));
+            let has_work = entry.has_work(id.group);
             let Some(record) = entry.get_mut(id.group) else { continue };
             let Place::Queued(_) = record.place else { continue };
+            if !has_work {
+                // Since it was queued, it was handed over, or what had changed was changed back.
+                record.place = Place::Rest;
+                self.bodies -= record.body.take().map_or(0, |body| body.len());
+                continue;
+            }
             record.place = Place::Running { again: false };
             let waited = Duration::from_millis(millis.saturating_sub(record.since).into());
             let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));

@@ -445,6 +445,28 @@ fn the_native_object_takes_over_what_upstreams_hands_over() {
 }
 
 #[test]
+fn what_was_handed_over_stays_so_in_whichever_order_it_is_read_again() {
+    let upstream = Object {
+        group: Group::Upstream,
+        uid: "old",
+        annotations: json!({"kseal.dev/hand-over": "native"}),
+        status: json!({"conditions": [{"type": "Synced", "status": "True"}]}),
+        ..object("db")
+    };
+    let native = Object { uid: "new", ..object("db") }.recorded(40);
+    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    world.list(&UPSTREAM, 50, |world| world.see(&upstream, true));
+    world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 40, Some("new"))));
+    assert!(world.next().is_none(), "the native one has not passed by yet");
+    world.list(&NATIVE, 50, |world| world.see(&native, true));
+    assert!(world.next().is_none());
+    // Without its new owner the Secret goes, and upstream's object makes one again.
+    world.state.lost_object(&NATIVE, &native.sighting());
+    world.lose_secret("db", mark("s", 60, Some("new")));
+    assert_eq!(world.next().unwrap().id.group, Group::Upstream);
+}
+
+#[test]
 fn no_order_of_events_leaves_an_object_unattended() {
     // Whatever happens, an object that is not at rest is queued, with a worker, or has a deadline; one that is at rest is
     // right, waits for a key, or waits for a change.
