@@ -30,9 +30,11 @@ use crate::logging;
 use crate::metrics::Metrics;
 use crate::settings::{self, Environment, Settings};
 
-/// Threads that drive all connections and watches. More would not make the API server quicker, and each has buffers and
-/// an arena of the allocator's.
+/// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
+/// allocator's.
 const THREADS: usize = 2;
+/// Threads for what blocks: private keys, and names that are looked up.
+const BLOCKING_THREADS: usize = 4;
 /// How long threads may go on with what they do when all is over.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -65,8 +67,9 @@ pub fn run() -> ExitCode {
     logging::start(settings.log_format, settings.log_level);
     logging::exit_on_panic();
     keep_memory_private();
-    let outcome = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(RunError::System);
-    let outcome = outcome.and_then(|runtime| {
+    let runtime =
+        Builder::new_multi_thread().worker_threads(THREADS).max_blocking_threads(BLOCKING_THREADS).enable_all().build();
+    let outcome = runtime.map_err(RunError::System).and_then(|runtime| {
         let outcome = runtime.block_on(serve(settings));
         runtime.shutdown_timeout(FAREWELL);
         outcome
