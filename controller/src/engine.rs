@@ -12,12 +12,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
 use jiff::Timestamp;
 use kseal_core::reconcile::{Group, Mark, Own, Sighting, status};
 use kseal_crypto::{Fingerprint, PrivateKey};
 use kube::Client;
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -70,14 +70,30 @@ pub async fn run(context: Context, term: CancellationToken) {
         () = term.cancelled() => return,
         synced = synced => if synced.is_err() { return },
     }
-    let engine = Engine::new(context);
-    let followed = join_all(engine.sources().map(|(source, which)| engine.follow(source, which)));
-    let workers = join_all((0..engine.context.settings.workers).map(|_| engine.work(&term)));
-    let others = async { tokio::join!(engine.keep_time(), engine.follow_keys(), engine.count(), followed) };
-    tokio::select! {
-        _ = others => {}
-        _ = workers => {}
+    let engine = Arc::new(Engine::new(context));
+    // Each on its own, so that one that is busy holds up no other. They end with the set.
+    let mut others = JoinSet::new();
+    for (source, which) in engine.sources() {
+        let engine = Arc::clone(&engine);
+        others.spawn(async move { engine.follow(source, which).await });
     }
+    for clockwork in [Clockwork::Time, Clockwork::Keys, Clockwork::Census] {
+        let engine = Arc::clone(&engine);
+        others.spawn(async move { engine.turn(clockwork).await });
+    }
+    let mut workers = JoinSet::new();
+    for _ in 0..engine.context.settings.workers {
+        let (engine, term) = (Arc::clone(&engine), term.clone());
+        workers.spawn(async move { engine.work(&term).await });
+    }
+    while workers.join_next().await.is_some() {}
+}
+
+/// What goes on besides watches and workers.
+enum Clockwork {
+    Time,
+    Keys,
+    Census,
 }
 
 struct Engine {
@@ -93,7 +109,7 @@ impl Engine {
     fn new(context: Context) -> Self {
         let settings = &context.settings;
         let share = settings.workers.div_ceil(2);
-        let state = State::new(settings.namespaces.len().max(1), share);
+        let state = State::new(settings.namespaces.len().max(1), share, Instant::now());
         Self {
             state: Mutex::new(state),
             work: Notify::new(),
@@ -119,6 +135,14 @@ impl Engine {
         })
     }
 
+    async fn turn(&self, clockwork: Clockwork) {
+        match clockwork {
+            Clockwork::Time => self.keep_time().await,
+            Clockwork::Keys => self.follow_keys().await,
+            Clockwork::Census => self.count().await,
+        }
+    }
+
     async fn follow(&self, source: Source, which: state::Source) {
         let resource = match which.0 {
             Kind::Sealed(Group::Native) => "sealedsecrets.kseal.dev",
@@ -129,37 +153,34 @@ impl Engine {
         follow(self.context.client.clone(), source, sink).await;
     }
 
+    /// An object that cannot be read has no name, and no API server sends it.
     fn observe(&self, which: &state::Source, resource: &'static str, event: &Event<'_>) {
         let now = Instant::now();
-        let mut state = self.state();
         match (event, which.0) {
-            (Event::Started, _) => state.started(which),
-            (Event::Synced { resource_version }, _) => state.synced(which, *resource_version, now),
-            (Event::Present { object, initial }, Kind::Sealed(group)) => match Sighting::read(group, object) {
-                Some(sighting) => state.saw_object(which, &sighting, object, *initial, now),
-                None => return,
-            },
-            (Event::Gone { object }, Kind::Sealed(group)) => match Sighting::read(group, object) {
-                Some(sighting) => state.lost_object(which, &sighting),
-                None => return,
-            },
-            (Event::Present { object, .. }, Kind::Secrets) => match Mark::read(object) {
-                Some((namespace, name, mark)) => state.saw_secret(which, &namespace, &name, mark, now),
-                None => return,
-            },
-            (Event::Gone { object }, Kind::Secrets) => match Mark::read(object) {
-                Some((namespace, name, mark)) => state.lost_secret(which, &namespace, &name, mark, now),
-                None => return,
-            },
+            (Event::Started, _) => self.state().started(which),
+            (Event::Synced { resource_version }, _) => self.state().synced(which, *resource_version, now),
+            (Event::Present { object, initial }, Kind::Sealed(group)) => {
+                let Some(sighting) = Sighting::read(group, object) else { return };
+                self.state().saw_object(which, &sighting, object, *initial, now);
+            }
+            (Event::Gone { object }, Kind::Sealed(group)) => {
+                let Some(sighting) = Sighting::read(group, object) else { return };
+                self.state().lost_object(which, &sighting);
+            }
+            (Event::Present { object, .. }, Kind::Secrets) => {
+                let Some((namespace, name, mark)) = Mark::read(object) else { return };
+                self.state().saw_secret(which, &namespace, &name, mark, now);
+            }
+            (Event::Gone { object }, Kind::Secrets) => {
+                let Some((namespace, name, mark)) = Mark::read(object) else { return };
+                self.state().lost_secret(which, &namespace, &name, mark, now);
+            }
             (Event::Lost { category }, _) => {
-                drop(state);
                 tracing::debug!(resource, category, "cannot watch; trying again");
-                self.context.metrics.watch_lost(resource, category);
-                return;
+                return self.context.metrics.watch_lost(resource, category);
             }
             (Event::Answered, _) => return,
         }
-        drop(state);
         self.work.notify_one();
         self.deadline.notify_one();
     }
@@ -186,6 +207,7 @@ impl Engine {
 
     async fn finish(&self, job: Job) {
         let began = Instant::now();
+        self.context.metrics.queue_waited(job.waited);
         let group = job.id.group.as_str();
         let result = self.reconcile(&job).await;
         let label = match &result.done {
@@ -236,7 +258,7 @@ impl Engine {
             self.work.notify_one();
             (native, others) = (now_native, now_others);
             if keys.changed().await.is_err() {
-                return std::future::pending().await;
+                return;
             }
         }
     }

@@ -1,34 +1,42 @@
-//! What the controller tells to who asks: whether it lives and is ready, its public keys, its measures.
+//! The endpoints: whether it lives, whether it is ready, the public keys, and what was counted.
 //!
-//! Nothing that opens or wraps anything is an endpoint: such requests are objects, so that RBAC, admission and audit see
-//! them. Only GET is answered, and no body is read.
+//! Everything that is answered is public. Nothing here opens, re-wraps or takes anything in: what somebody wants of a
+//! ciphertext is an object, so that RBAC, admission and audit see it. Whoever can connect may ask, so what one connection
+//! may take is bounded; see [`serve`].
 
-use std::io;
+mod bounded;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use self::bounded::Bounded;
 use crate::keys::{HeldKeys, Published};
-use crate::metrics;
+use crate::metrics::{self, Metrics};
 
 /// What the endpoints tell of.
 #[derive(Clone)]
 pub struct Endpoints {
-    /// The keys at hand.
+    /// What [`crate::keys::follow`] hands on.
     pub held: watch::Receiver<Arc<HeldKeys>>,
-    /// What is published.
+    /// What [`crate::keys::follow_published`] hands on.
     pub published: watch::Receiver<Option<Arc<Published>>>,
 }
 
-/// `/healthz`, `/readyz`, `/v1/cert.pem` and `/v1/keys`.
+/// How long requests that are under way may go on when all is over.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// `/healthz`, `/readyz`, `/v1/cert.pem` and `/v1/keys`. All else is not found, and only GET and HEAD are allowed.
 pub fn service(endpoints: Endpoints) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -38,34 +46,39 @@ pub fn service(endpoints: Endpoints) -> Router {
         .with_state(endpoints)
 }
 
-/// `/metrics`, as OpenMetrics.
-pub fn metrics(encode: impl Fn() -> String + Clone + Send + Sync + 'static) -> Router {
-    let answer = move || async move { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], encode()) };
-    Router::new().route("/metrics", get(answer))
+/// `/metrics`.
+pub fn measurements(metrics: Metrics) -> Router {
+    Router::new().route("/metrics", get(async move || ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.encode())))
 }
 
-/// Answers on `listener` until `stop`, and then what has been asked already.
+/// Serves `router` until `stop`, and then what is under way for a few seconds.
 ///
-/// # Errors
-///
-/// The listener broke.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-/// Ready: the API server answers, and every key was read. A standby is as ready as the leader.
-async fn ready(State(endpoints): State<Endpoints>) -> Response {
-    let held = endpoints.held.borrow();
-    if !held.reachable {
-        (StatusCode::SERVICE_UNAVAILABLE, "the API server does not answer\n").into_response()
-    } else if !held.synced {
-        (StatusCode::SERVICE_UNAVAILABLE, "the keys are not loaded yet\n").into_response()
-    } else {
-        "ok\n".into_response()
+/// A connection ends after a minute, and after 64 KiB of requests; of more than 64 at once the oldest ends, so that a
+/// probe always gets through.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let serving = axum::serve(Bounded::new(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        end = serving.into_future() => {
+            if let Err(error) = end {
+                tracing::error!(%error, "an endpoint ended");
+            }
+        }
+        () = async { stop.cancelled().await; sleep(FAREWELL).await } => {}
     }
 }
 
-/// The certificate with which users of sealed-secrets seal: exactly one, and in upstream's words none.
+/// Both replicas are ready when their keys are loaded and the API server answers; who leads is a metric.
+async fn ready(State(endpoints): State<Endpoints>) -> Response {
+    let held = endpoints.held.borrow();
+    let obstacle = match (held.synced, held.reachable) {
+        (true, true) => return "ok\n".into_response(),
+        (_, false) => "the API server does not answer\n",
+        (false, true) => "the keys are not loaded yet\n",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, obstacle).into_response()
+}
+
+/// As sealed-secrets' controller: exactly one certificate, the newest key's.
 async fn certificate(State(endpoints): State<Endpoints>) -> Response {
     match endpoints.held.borrow().ledger.certificate() {
         Some(pem) => ([(CONTENT_TYPE, "application/x-pem-file")], pem.to_owned()).into_response(),
@@ -73,60 +86,13 @@ async fn certificate(State(endpoints): State<Endpoints>) -> Response {
     }
 }
 
-/// The signed bundle, as it is published.
+/// The bundle as it is published, signature and all.
 async fn keys(State(endpoints): State<Endpoints>) -> Response {
-    let published = endpoints.published.borrow();
-    match published.as_ref().and_then(|published| published.text()) {
-        Some(text) => {
-            ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], text.to_owned()).into_response()
-        }
-        None => (StatusCode::SERVICE_UNAVAILABLE, "nothing is published yet\n").into_response(),
+    match endpoints.published.borrow().as_ref().and_then(|published| published.text()) {
+        Some(text) => ([(CONTENT_TYPE, "application/json")], text.to_owned()).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no keys are published yet\n").into_response(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::body::Body;
-    use axum::http::{Method, Request};
-    use tower::ServiceExt as _;
-
-    use super::*;
-
-    async fn ask(held: HeldKeys, method: Method, path: &str) -> (u16, String) {
-        let (_, held) = watch::channel(Arc::new(held));
-        let (_, published) = watch::channel(None);
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let answer = service(Endpoints { held, published }).oneshot(request).await.unwrap();
-        let code = answer.status().as_u16();
-        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
-        (code, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    #[tokio::test]
-    async fn ready_means_that_the_server_answers_and_the_keys_are_read() {
-        let held = |reachable, synced| HeldKeys { reachable, synced, ..HeldKeys::default() };
-        for (reachable, synced, code) in
-            [(false, false, 503), (true, false, 503), (false, true, 503), (true, true, 200)]
-        {
-            assert_eq!(ask(held(reachable, synced), Method::GET, "/readyz").await.0, code);
-        }
-        assert_eq!(ask(held(false, false), Method::GET, "/healthz").await, (200, "ok\n".into()));
-    }
-
-    #[tokio::test]
-    async fn what_is_not_there_is_said_so() {
-        let words = "cannot get certificate\n".to_owned();
-        assert_eq!(ask(HeldKeys::default(), Method::GET, "/v1/cert.pem").await, (500, words));
-        assert_eq!(ask(HeldKeys::default(), Method::GET, "/v1/keys").await.0, 503);
-    }
-
-    #[tokio::test]
-    async fn nothing_is_taken_in() {
-        for path in ["/healthz", "/readyz", "/v1/cert.pem", "/v1/keys"] {
-            assert_eq!(ask(HeldKeys::default(), Method::POST, path).await.0, 405);
-        }
-        for path in ["/v1/verify", "/v1/rotate", "/metrics", "/"] {
-            assert_eq!(ask(HeldKeys::default(), Method::POST, path).await.0, 404);
-        }
-    }
-}
+mod tests;

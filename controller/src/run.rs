@@ -14,9 +14,9 @@ use kseal_core::reconcile::{Group, Own};
 use kseal_crypto::sealed_secrets::RsaSize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::{join, select};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
@@ -30,9 +30,11 @@ use crate::logging;
 use crate::metrics::Metrics;
 use crate::settings::{self, Environment, Settings};
 
-/// Threads that drive all connections and watches. More would not make the API server quicker, and each has buffers and
-/// an arena of the allocator's.
+/// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
+/// allocator's.
 const THREADS: usize = 2;
+/// Threads for what blocks: private keys, and names that are looked up.
+const BLOCKING_THREADS: usize = 4;
 /// How long threads may go on with what they do when all is over.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -65,8 +67,9 @@ pub fn run() -> ExitCode {
     logging::start(settings.log_format, settings.log_level);
     logging::exit_on_panic();
     keep_memory_private();
-    let outcome = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(RunError::System);
-    let outcome = outcome.and_then(|runtime| {
+    let runtime =
+        Builder::new_multi_thread().worker_threads(THREADS).max_blocking_threads(BLOCKING_THREADS).enable_all().build();
+    let outcome = runtime.map_err(RunError::System).and_then(|runtime| {
         let outcome = runtime.block_on(serve(settings));
         runtime.shutdown_timeout(FAREWELL);
         outcome
@@ -96,10 +99,9 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
-    let counted = metrics.clone();
     let closed = CancellationToken::new();
     let service = http::serve(service, http::service(endpoints), closed.clone());
-    let measures = http::serve(measures, http::metrics(move || counted.encode()), closed.clone());
+    let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
 
     let election = Election {
         api: Api::new(client.clone()),
@@ -135,10 +137,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     // The endpoints answer until the lease is handed over.
     select! {
         () = candidacy => {}
-        _ = follow_keys => {}
-        _ = follow_published => {}
-        ended = service => ended.map_err(RunError::System)?,
-        ended = measures => ended.map_err(RunError::System)?,
+        _ = async { join!(follow_keys, follow_published, service, measures) } => {}
     }
     closed.cancel();
     tracing::info!("stopped");

@@ -13,7 +13,7 @@ use kseal_crypto::Fingerprint;
 use tokio::time::Instant;
 
 use super::queue::{Class, Queue};
-use super::table::{Entry, Id, Place, Record, Standing, Table, standing};
+use super::table::{Entry, Id, Place, Record, Round, Standing, Table, standing};
 use waiting::Waiting;
 
 /// Bodies of waiting objects may take so many bytes in all; beyond that an object is fetched when its turn comes.
@@ -54,6 +54,10 @@ pub(super) struct Job {
     pub(super) contested: bool,
     /// How often it failed in a row.
     pub(super) attempts: u32,
+    /// For how long it waited.
+    pub(super) waited: Duration,
+    /// How often keys had arrived when it began.
+    keys_arrived: u64,
 }
 
 /// What became of a job.
@@ -92,11 +96,13 @@ pub(super) struct State {
     share: usize,
     bodies: usize,
     secrets: usize,
+    keys_arrived: u64,
+    origin: Instant,
 }
 
 #[derive(Default)]
 struct Listing {
-    round: bool,
+    round: Round,
     synced: bool,
     /// The newest resourceVersion that was seen.
     newest: u64,
@@ -119,7 +125,7 @@ struct Answer {
 impl State {
     /// `secrets`: how many collections of Secrets there are. `share`: how many objects of one namespace may be worked
     /// on at once.
-    pub(super) fn new(secrets: usize, share: usize) -> Self {
+    pub(super) fn new(secrets: usize, share: usize, now: Instant) -> Self {
         Self {
             table: Table::default(),
             queue: Queue::default(),
@@ -132,13 +138,15 @@ impl State {
             share,
             bodies: 0,
             secrets,
+            keys_arrived: 0,
+            origin: now,
         }
     }
 
     /// A list begins.
     pub(super) fn started(&mut self, source: &Source) {
         let listing = self.rounds.entry(source.clone()).or_default();
-        listing.round = !listing.round;
+        listing.round = listing.round.wrapping_add(1);
         listing.synced = false;
     }
 
@@ -237,7 +245,6 @@ impl State {
             let woken = record.idle && !(sighting.deleting || sighting.paused);
             record.round = round;
             record.digest = sighting.digest;
-            record.resource_version = sighting.resource_version;
             record.idle = sighting.deleting || sighting.paused;
             record.hands_over = sighting.hands_over;
             if changed {
@@ -341,7 +348,7 @@ impl State {
             let Some(record) = self.table.record(&id) else { continue };
             match record.standing {
                 Standing::Wrong(_) if other => self.look_again(&id, now),
-                Standing::Right { .. } if self.has_work(&id) => self.enqueue(&id, Class::Live, now),
+                Standing::Right { .. } | Standing::Unknown if self.has_work(&id) => self.enqueue(&id, Class::Live, now),
                 _ => {}
             }
         }
@@ -349,6 +356,7 @@ impl State {
 
     /// Keys are held that were not before; `others`: of upstream's kind, whose objects name none.
     pub(super) fn keys_arrived(&mut self, keys: &[Fingerprint], others: bool, now: Instant) {
+        self.keys_arrived += 1;
         for id in self.waiting.take(keys.iter().copied().map(Some).chain(others.then_some(None))) {
             self.look_again(&id, now);
         }
@@ -382,9 +390,11 @@ impl State {
                 return;
             }
         }
+        let since = self.millis(now);
         let Some(record) = self.table.record_mut(id) else { return };
         match record.place {
             Place::Rest => {
+                record.since = since;
                 record.place = Place::Queued(class);
                 self.queue.push(id.clone(), class);
             }
@@ -394,6 +404,10 @@ impl State {
             }
             Place::Queued(_) | Place::Running { .. } => {}
         }
+    }
+
+    fn millis(&self, now: Instant) -> u32 {
+        u32::try_from(now.duration_since(self.origin).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Only what waits keeps its body.
@@ -410,21 +424,29 @@ impl State {
     /// The next job, if there is one.
     pub(super) fn next(&mut self, now: Instant) -> Option<Job> {
         self.wake(now);
-        let open = self.knows_secrets();
+        let (open, millis, keys_arrived) = (self.knows_secrets(), self.millis(now), self.keys_arrived);
         loop {
             let (running, share) = (&self.running, self.share);
             let id = self.queue.pop(open, |namespace| running.get(namespace).is_none_or(|count| *count < share))?;
             let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { continue };
             let (secret, predecessor) = (entry.secret.map(|(mark, _)| mark), entry.predecessor(id.group));
+            let has_work = entry.has_work(id.group);
             let Some(record) = entry.get_mut(id.group) else { continue };
             let Place::Queued(_) = record.place else { continue };
+            if !has_work {
+                // Since it was queued, it was handed over, or what had changed was changed back.
+                record.place = Place::Rest;
+                self.bodies -= record.body.take().map_or(0, |body| body.len());
+                continue;
+            }
             record.place = Place::Running { again: false };
+            let waited = Duration::from_millis(millis.saturating_sub(record.since).into());
             let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
             self.bodies -= body.as_ref().map_or(0, |body| body.len());
             *self.running.entry(Arc::clone(&id.namespace)).or_default() += 1;
             let attempts = self.failures.get(&id).map_or(0, |failing| failing.attempts);
             let contested = drifted && self.answers.get(&id).is_some_and(|answer| now < answer.at + GRUDGE);
-            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts });
+            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts, waited, keys_arrived });
         }
     }
 
@@ -439,23 +461,23 @@ impl State {
         }
         let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { return };
         if let Done::Right { secret, .. } = &done {
-            let newer = |(before, _): &(Mark, bool)| {
+            let newer = |(before, _): &(Mark, Round)| {
                 before.uid == secret.uid && before.resource_version > secret.resource_version
             };
             if !entry.secret.as_ref().is_some_and(newer) {
-                let round = entry.secret.map(|(_, round)| round);
-                let round = round.unwrap_or_else(|| current_round(&self.rounds, &id.namespace));
-                entry.secret = Some((*secret, round));
+                entry.secret = Some((*secret, current_round(&self.rounds, &id.namespace)));
             }
         }
         let Some(record) = entry.get_mut(id.group) else { return };
         let again = record.place == Place::Running { again: true };
         record.place = Place::Rest;
-        if again || seen.is_some_and(|seen| seen != (record.uid, record.digest)) {
+        if again {
             record.standing = Standing::Unknown;
             self.enqueue(id, Class::Live, now);
             return;
         }
+        // What was fetched may be newer than what passed by.
+        (record.uid, record.digest) = seen.unwrap_or((record.uid, record.digest));
         self.settle(id);
         self.conclude(job, done, jitter, now);
         if self.has_work(id) {
@@ -477,6 +499,8 @@ impl State {
                 record.standing = Standing::Wrong(retry);
                 match retry {
                     Retry::OnChange => {}
+                    // It may have been opened with what was held before.
+                    Retry::OnKey if job.keys_arrived != self.keys_arrived => record.standing = Standing::Unknown,
                     Retry::OnKey => self.waiting.put(id, keys),
                     Retry::Backoff => {
                         let due = now + after.unwrap_or_default().max(backoff(job.attempts, jitter));
@@ -544,7 +568,7 @@ impl State {
 }
 
 /// The round of the list that covers Secrets of a namespace.
-fn current_round(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>) -> bool {
+fn current_round(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>) -> Round {
     let of = |namespace| rounds.get(&(Kind::Secrets, namespace)).map(|listing| listing.round);
     of(None).or_else(|| of(Some(Arc::clone(namespace)))).unwrap_or_default()
 }

@@ -29,19 +29,20 @@ pub(super) struct Entry {
     pub(super) secret: Option<(Mark, Round)>,
 }
 
-/// Which of two lists in a row something was seen in: what a whole list did not name is gone.
-pub(super) type Round = bool;
+/// Which list something was seen in: what a whole list did not name is gone. Lists that broke off count, too.
+pub(super) type Round = u32;
 
 /// What is kept in mind of an object.
 pub(super) struct Record {
     pub(super) uid: Uid,
     pub(super) digest: Digest,
-    pub(super) resource_version: u64,
     pub(super) standing: Standing,
     pub(super) place: Place,
     pub(super) round: Round,
     pub(super) idle: bool,
     pub(super) hands_over: bool,
+    /// When it began to wait, in milliseconds since the state was made.
+    pub(super) since: u32,
     /// The object as it was seen, while it waits and there is room.
     pub(super) body: Option<Box<[u8]>>,
 }
@@ -81,12 +82,12 @@ impl Record {
         Self {
             uid: sighting.uid,
             digest: sighting.digest,
-            resource_version: sighting.resource_version,
             standing: standing(sighting),
             place: Place::Rest,
             round,
             idle: sighting.deleting || sighting.paused,
             hands_over: sighting.hands_over,
+            since: 0,
             body: None,
         }
     }
@@ -140,14 +141,12 @@ impl Entry {
         }
     }
 
-    /// Upstream's object leaves its Secret to the native one, once that has it.
+    /// Upstream's object that hands over leaves its Secret to whichever sealed object has it. Whether that is the native
+    /// one of its name is not asked: after a restart it may not have passed by yet.
     fn is_handed_over(&self, group: Group) -> bool {
         let owner = self.secret.and_then(|(mark, _)| mark.claim.owner);
-        let native = self.native.as_ref().map(|record| record.uid);
-        group == Group::Upstream
-            && self.upstream.as_ref().is_some_and(|record| record.hands_over)
-            && owner.is_some()
-            && owner == native
+        let upstream = self.upstream.as_ref().filter(|record| record.hands_over && group == Group::Upstream);
+        upstream.is_some_and(|record| owner.is_some_and(|owner| owner != record.uid))
     }
 
     /// Upstream's object whose Secret the native one may take.

@@ -18,6 +18,8 @@ use crate::api::{ApiError, PatchKind, RefusalHint};
 const TRIES: u32 = 4;
 /// That the server is not well is told only where it did not help to try again so often.
 const PATIENCE: u32 = 3;
+/// The namespace is going, and the object with it.
+const TERMINATING: &str = "terminating";
 
 /// What one job came to.
 pub(super) struct Finished {
@@ -200,6 +202,9 @@ impl Engine {
     async fn tell_wrong(&self, job: &Job, request: &Request, trouble: &Trouble, after: Option<Duration>) -> Done {
         let category = trouble.category();
         self.context.metrics.reconcile_failed(category);
+        if category == TERMINATING {
+            return Done::Left;
+        }
         let passing = matches!(category, "unreachable" | "conflict" | "throttled" | "server");
         let (namespace, name) = (&*request.namespace, &*request.name);
         if passing && job.attempts < PATIENCE {
@@ -224,7 +229,8 @@ impl Engine {
         }
     }
 
-    /// Writes the status where it changes, and the event that belongs to it.
+    /// Writes the status where it changes, and then the event that belongs to that: a status that cannot be written is tried
+    /// again for ever, and must not bring an event each time.
     async fn tell(
         &self,
         request: &Request,
@@ -232,8 +238,20 @@ impl Engine {
         repaired: bool,
     ) -> Result<(), Option<Duration>> {
         let now = (self.context.clock)();
-        let text = now.to_string();
         let seconds = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
+        let path = status::path(request.group, &request.namespace, &request.name, "/status");
+        self.context.metrics.status_written();
+        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
+            Ok(_) => {}
+            // It is gone: the watch tells.
+            Err(error) if error.code() == 404 => return Ok(()),
+            // A conflict among them: another one may have its name, or others wrote too often. The next look tells.
+            Err(error) => {
+                tracing::debug!(category = error.category(), at = %now, "cannot write a status");
+                return Err(Some(trouble(&error).1.unwrap_or_default()));
+            }
+        }
         if let Some(event) = event::Event::of(request, outcome, repaired) {
             let unique = format!("{:x}", now.as_nanosecond());
             let body = event.body(request, &unique, &seconds);
@@ -242,18 +260,7 @@ impl Engine {
             // An event that is lost is no reason to do the work again.
             drop(self.context.api.create(&path, Zeroizing::new(body.into_bytes())).await);
         }
-        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
-        let path = status::path(request.group, &request.namespace, &request.name, "/status");
-        self.context.metrics.status_written();
-        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
-            Ok(_) => Ok(()),
-            // It is gone, or another one has its name: the watch tells.
-            Err(error) if matches!(error.code(), 404 | 409) => Ok(()),
-            Err(error) => {
-                tracing::debug!(category = error.category(), at = text, "cannot write a status");
-                Err(Some(trouble(&error).1.unwrap_or_default()))
-            }
-        }
+        Ok(())
     }
 }
 
@@ -290,7 +297,8 @@ fn trouble(error: &ApiError) -> (Trouble, Option<Duration>) {
     // What the server finds wrong with the object itself does not pass.
     let waits = is_terminating(error) || matches!(error.code(), 400 | 413 | 422);
     let retry = if waits { Retry::OnChange } else { Retry::Backoff };
-    (Trouble::Api { category: error.category(), text: error.to_string(), retry }, after)
+    let category = if is_terminating(error) { TERMINATING } else { error.category() };
+    (Trouble::Api { category, text: error.to_string(), retry }, after)
 }
 
 fn unreadable() -> Trouble {

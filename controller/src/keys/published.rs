@@ -28,7 +28,8 @@ impl Published {
         self.text.as_deref()
     }
 
-    fn read(object: &[u8]) -> Option<Self> {
+    /// Reads the ConfigMap.
+    pub(crate) fn read(object: &[u8]) -> Option<Self> {
         let ConfigMap { metadata, data } = serde_json::from_slice(object).ok()?;
         let holds = |text: &String| {
             let bundle = serde_json::from_str(text).ok().and_then(|text| Bundle::read(&text).ok());

@@ -5,11 +5,12 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{say, settings};
+use super::{guard::lock, say, settings};
 
 /// What `kubectl version` and the API server say they are: the version that `tests/controlplane/go.mod` requires.
 const VERSION: &str = "v1.36.3";
@@ -117,13 +118,25 @@ fn run_with_progress(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Builds the controller as it is shipped, or takes the one that `KSEAL_TESTS_CONTROLLER` names.
+/// The controller that `KSEAL_TESTS_CONTROLLER` names, or the one of this tree as it is shipped, built once in a process.
 pub(super) fn controller() -> Result<PathBuf> {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
     if let Some(program) = settings::controller() {
         return Ok(program);
     }
+    let mut built = lock(&BUILT);
+    let program = built.take().map_or_else(build_controller, Ok)?;
+    *built = Some(program.clone());
+    Ok(program)
+}
+
+fn build_controller() -> Result<PathBuf> {
     let target = settings::target()?;
+    let program = target.join("release/kseal-controller");
     let _lock = Lock::new(&target.join("controlplane"), "the controller is being built by another process")?;
+    if !program.exists() {
+        say("building the controller as it is shipped: minutes the first time");
+    }
     let status = Command::new(settings::cargo())
         .args(["build", "--quiet", "--release", "--locked", "--package", "kseal-controller", "--target-dir"])
         .arg(&target)
@@ -131,7 +144,7 @@ pub(super) fn controller() -> Result<PathBuf> {
         .status()
         .context("cannot run cargo")?;
     ensure!(status.success(), "cargo build: {status}");
-    Ok(target.join("release/kseal-controller"))
+    Ok(program)
 }
 
 /// One process at a time; the operating system takes it back from one that dies.
