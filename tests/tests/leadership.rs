@@ -1,11 +1,12 @@
 //! Which of two replicas leads, on a real API server, when one stops, stands still, is killed, or nobody is answered.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::names;
 use kseal_tests::cluster::{Cluster, Controller, ControllerOptions, Options, Part, run, wait_until};
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// Long enough that nothing runs out on a busy machine, short enough to wait for.
 const LEASE: Duration = Duration::from_secs(6);
