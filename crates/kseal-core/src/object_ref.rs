@@ -89,7 +89,9 @@ mod tests {
 
     #[test]
     fn only_what_the_scope_binds_can_be_moved() {
-        let found = |scope, namespace, name| Moved::find(scope, &object("prod", "db").bound_by(Scope::Strict), &object(namespace, name)).is_some();
+        let found = |scope, namespace, name| {
+            Moved::find(scope, &object("prod", "db").bound_by(Scope::Strict), &object(namespace, name)).is_some()
+        };
         for (scope, by_name, by_namespace) in
             [(Scope::Strict, true, true), (Scope::NamespaceWide, false, true), (Scope::ClusterWide, false, false)]
         {
