@@ -1,6 +1,7 @@
 //! What can be typed, and nothing else: clap's types.
 
 mod change;
+mod cluster;
 mod common;
 mod create;
 mod exec_env;
@@ -11,21 +12,24 @@ mod look;
 mod repository;
 mod seal;
 mod shell;
+mod status;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use change::{EditArgs, SetArgs, UnsetArgs, ValueArgs};
+pub(crate) use cluster::{ClusterArgs, PublishedArgs};
 pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
 pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, GenericArgs, TlsArgs};
 pub(crate) use exec_env::ExecEnvArgs;
 pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
 pub(crate) use help::{PLUGIN, command};
-pub(crate) use keys::{ExportArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
+pub(crate) use keys::{ExportArgs, FetchArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
 pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
 pub(crate) use repository::{ConvertArgs, ReencryptArgs};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
 pub(crate) use shell::{CompletionArgs, ManArgs};
+pub(crate) use status::StatusArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -69,6 +73,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     Verify(VerifyArgs),
     Check(CheckArgs),
+    Status(StatusArgs),
     Git(GitArgs),
     Keys(KeysArgs),
     Reencrypt(ReencryptArgs),

@@ -15,6 +15,7 @@ mod keys;
 mod man;
 mod reencrypt;
 mod set;
+mod status;
 mod unset;
 mod verify;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
         Command::Inspect(args) => inspect::run(args, environment, output),
         Command::Verify(args) => verify::run(args, environment, output),
         Command::Check(args) => check::run(args, output),
+        Command::Status(args) => status::run(args, environment, output),
         Command::Git(args) => git::run(args, environment, output),
         Command::Keys(args) => keys::run(args, environment, output),
         Command::Reencrypt(args) => reencrypt::run(args, environment, output),

@@ -23,20 +23,23 @@ pub(crate) enum Kind {
     Refused = 6,
     /// A file cannot be read or written.
     File = 7,
+    /// The cluster cannot be reached or says no.
+    Cluster = 8,
 }
 
-/// Printed as `error:`, `caused by:`, `hint:`. Holds no value of a Secret.
-#[derive(Debug)]
+/// Printed as `error:`, lines of detail, `caused by:`, `hint:`. Holds no value of a Secret.
+#[derive(Clone, Debug)]
 pub(crate) struct Error {
     kind: Kind,
     message: String,
+    details: Vec<String>,
     causes: Vec<String>,
     hint: Option<String>,
 }
 
 impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hint: None }
+        Self { kind, message: message.into(), details: Vec::new(), causes: Vec::new(), hint: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -59,6 +62,10 @@ impl Error {
         Self::new(Kind::File, message)
     }
 
+    pub(crate) fn cluster(message: impl Into<String>) -> Self {
+        Self::new(Kind::Cluster, message)
+    }
+
     /// Something sealed that cannot be read or opened, by its class.
     pub(crate) fn sealed(class: FailureClass, message: impl Into<String>) -> Self {
         let kind = match class {
@@ -67,6 +74,12 @@ impl Error {
             FailureClass::Open => Kind::Open,
         };
         Self::new(kind, message)
+    }
+
+    /// Adds what is compared, in lines of its own.
+    pub(crate) fn details(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(lines);
+        self
     }
 
     /// Adds the error that led here, and all that led to it.
@@ -97,6 +110,11 @@ impl Error {
 
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Lines that belong below the message.
+    pub(crate) fn lines(&self) -> &[String] {
+        &self.details
     }
 
     pub(crate) fn causes(&self) -> &[String] {

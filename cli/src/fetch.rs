@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ureq::{
     Agent,
-    tls::{RootCerts, TlsConfig},
+    tls::{RootCerts, TlsConfig, TlsConfigBuilder},
 };
 
 use crate::error::{Error, Result};
@@ -21,13 +21,17 @@ pub(crate) fn text(url: &str) -> Result<String> {
     let failed = |error: &ureq::Error| {
         Error::file(format!("cannot fetch {url}")).because(error).hint("fetch it by other means and give its file")
     };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).unversioned_rustls_crypto_provider(provider);
     let config = Agent::config_builder()
         .https_only(true)
         .timeout_global(Some(std::time::Duration::from_secs(30)))
-        .tls_config(tls.build())
+        .tls_config(tls(RootCerts::PlatformVerifier).build())
         .build();
     let mut response = Agent::new_with_config(config).get(url).call().map_err(|error| failed(&error))?;
     response.body_mut().with_config().limit(MAX_BYTES).read_to_string().map_err(|error| failed(&error))
+}
+
+/// TLS that trusts these authorities.
+pub(crate) fn tls(roots: RootCerts) -> TlsConfigBuilder {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider)
 }

@@ -1,7 +1,7 @@
 //! Keys as manifests: the private key's Secret, and the bundle.
 
 use jiff::Timestamp;
-use kseal_api::{KeyState, names};
+use kseal_api::{KeyState, SealingKeyBundle, SealingKeyBundleSpec, names};
 use kseal_core::{Bundle, KeySecret, key_secret};
 use kseal_crypto::{
     PrivateKey, encode_base64,
@@ -123,8 +123,13 @@ fn secret(metadata: Tree, type_: &str, immutable: bool, data: &[(&str, &[u8])]) 
 
 /// The text of a bundle of local keys.
 pub(crate) fn bundle(bundle: &Bundle) -> Zeroizing<String> {
-    let text = bundle.to_local_text();
-    let keys = text.spec.keys.into_iter().map(|key| {
+    published(bundle.to_local_text())
+}
+
+/// The text of a bundle as it was published, in the order in which its fields are documented.
+pub(crate) fn published(text: SealingKeyBundle) -> Zeroizing<String> {
+    let SealingKeyBundleSpec { cluster_uid, identity, serial, issued_at, keys, certificate, signature } = text.spec;
+    let keys = keys.into_iter().map(|key| {
         Tree::map([
             ("fingerprint", Tree::from(key.fingerprint)),
             ("suite", Tree::from(key.suite)),
@@ -134,8 +139,16 @@ pub(crate) fn bundle(bundle: &Bundle) -> Zeroizing<String> {
             ("state", Tree::str(key.state.as_str())),
         ])
     });
-    let mut spec = vec![TreeEntry::new("keys", Tree::seq(keys))];
-    spec.extend(text.spec.certificate.map(|pem| TreeEntry::new("certificate", Tree::from(pem))));
+    let entry = |field, text: Option<String>| text.map(|text| TreeEntry::new(field, Tree::from(text)));
+    let mut spec = Vec::new();
+    spec.extend(entry("clusterUID", cluster_uid));
+    spec.extend(entry("identity", identity));
+    let number = |number| i64::try_from(number).map_or(Tree::Uint(number), Tree::Int);
+    spec.extend(serial.map(|serial| TreeEntry::new("serial", number(serial))));
+    spec.extend(entry("issuedAt", issued_at));
+    spec.push(TreeEntry::new("keys", Tree::seq(keys)));
+    spec.extend(entry("certificate", certificate));
+    spec.extend(entry("signature", signature));
     let bundle = Tree::map([
         ("apiVersion", Tree::from(text.api_version)),
         ("kind", Tree::from(text.kind)),

@@ -3,12 +3,14 @@
 //! What was typed (`args`) becomes what it means (`settings`) and then what is done (`commands`). Only `output`
 //! prints, only `files` touches files, only `settings` reads the environment and the clock.
 
+mod age;
 mod applying;
 pub mod args;
 mod bundles;
 mod changing;
 mod choosing;
 mod cleanup;
+mod cluster;
 mod commands;
 mod config;
 mod editor;
@@ -23,6 +25,7 @@ mod key_manifest;
 mod meaning;
 mod opening;
 mod output;
+mod pinning;
 mod placing;
 mod prompt;
 mod recipients;
@@ -32,6 +35,7 @@ mod secret;
 mod settings;
 mod sink;
 mod standings;
+mod table;
 mod textconv;
 mod words;
 

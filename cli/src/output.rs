@@ -159,6 +159,9 @@ impl Output {
     /// An error, always.
     pub(crate) fn error(&self, error: &Error) {
         self.line(self.label("error:", "31"), error.message());
+        for line in error.lines() {
+            self.line("", &format!("  {line}"));
+        }
         for cause in error.causes() {
             self.line(self.label("caused by:", "31"), cause);
         }

@@ -1,4 +1,4 @@
-//! Whom a file is sealed for: `--keys`, else the nearest `.kseal.yaml`.
+//! Whom a file is sealed for: `--keys`, else the nearest `.kseal.yaml`, else the current cluster.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,12 @@ use kseal_crypto::{PublicKey, sealed_secrets::RsaPublicKey};
 use crate::{
     args::SealFormat,
     bundles,
-    config::{self, Cluster, Config},
+    cluster::{self, Cluster, Published, Publishing},
+    config::{self, Config},
     error::{Error, Result},
     fetch, files,
     output::Output,
+    pinning,
 };
 
 /// What was given to find recipients by.
@@ -28,6 +30,21 @@ pub(crate) struct Source {
     pub config: Option<PathBuf>,
     /// Whether classical and post-quantum recipients may stand side by side.
     pub allow_classical: bool,
+    /// A cluster that publishes keys.
+    pub publishing: Publishing,
+    /// Whether it is asked.
+    pub ask: Ask,
+}
+
+/// When a cluster is asked for its keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Where nothing else says whom to seal for.
+    Fallback,
+    /// There too, but only one that was named: what changes many files is not for whatever cluster is the current one.
+    NamedFallback,
+    /// Only one that was named. What it says then takes the place of what the repository keeps of it.
+    Compare,
 }
 
 /// Finds recipients for one file after the other, and reads each bundle once.
@@ -37,6 +54,14 @@ pub(crate) struct Resolver<'o> {
     output: &'o Output,
     configs: BTreeMap<PathBuf, Rc<Config>>,
     sets: BTreeMap<String, Rc<Recipients>>,
+    published: Option<Result<Option<Rc<FromCluster>>>>,
+}
+
+/// What a cluster publishes, asked for once.
+struct FromCluster {
+    name: String,
+    is_verified: bool,
+    published: Published,
 }
 
 /// The recipients of a file.
@@ -122,7 +147,7 @@ impl Recipients {
 
 impl<'o> Resolver<'o> {
     pub(crate) fn new(source: Source, now: Timestamp, output: &'o Output) -> Self {
-        Self { source, now, output, configs: BTreeMap::new(), sets: BTreeMap::new() }
+        Self { source, now, output, configs: BTreeMap::new(), sets: BTreeMap::new(), published: None }
     }
 
     /// What holds for a file, or for the current folder where there is no file.
@@ -130,25 +155,50 @@ impl<'o> Resolver<'o> {
     /// # Errors
     /// If there are no recipients: with a hint how to get some.
     pub(crate) fn resolve(&mut self, file: Option<&Path>) -> Result<Resolved> {
-        let found = self.find(file)?;
-        found.ok_or_else(|| {
-            Error::no_key("no recipients: neither --keys nor a .kseal.yaml says whom to seal for")
-                .hint("`kseal keys generate` makes a key and prints its bundle; give that file with --keys")
+        if let Some(found) = self.find(file)? {
+            return Ok(found);
+        }
+        let is_asked = self.source.ask == Ask::Fallback || self.is_named();
+        let recipients = if is_asked { self.by_cluster()? } else { None };
+        recipients.map(Resolved::bare).ok_or_else(|| {
+            let (others, hint) = match self.source.ask {
+                Ask::Fallback => (
+                    "neither --keys, nor a .kseal.yaml, nor the current context of a kubeconfig says",
+                    "`kseal keys fetch --context NAME` fetches the bundle of a cluster, and `kseal keys generate` makes a \
+                     key and prints its bundle; give that file with --keys",
+                ),
+                _ => (
+                    "neither --keys, nor a .kseal.yaml, nor --context says",
+                    "name a cluster with --context, or give a bundle with --keys; the current context alone does not decide \
+                     over a tree",
+                ),
+            };
+            Error::no_key(format!("no recipients: {others} whom to seal for")).hint(hint)
         })
     }
 
-    /// The same; `None` if nothing is configured.
+    /// The same; `None` if nothing is configured. A cluster is asked only if it was named to be compared with.
     pub(crate) fn find(&mut self, file: Option<&Path>) -> Result<Option<Resolved>> {
         if !self.source.keys.is_empty() {
-            let recipients = self.by_keys()?;
-            return Ok(Some(Resolved { recipients, namespace: None, scope: None, format: None }));
+            return self.by_keys().map(Resolved::bare).map(Some);
         }
+        let compares = self.source.ask == Ask::Compare && self.is_named();
         let file = files::absolute(file.unwrap_or(Path::new("./-")))?;
         let path = match &self.source.config {
             Some(path) => Some(files::absolute(path)?),
             None => config::find(file.parent().unwrap_or(Path::new("/")))?,
         };
-        let Some(path) = path else { return Ok(None) };
+        let Some(path) = path else {
+            let recipients = if compares { Some(self.beside_published(None)?) } else { None };
+            return Ok(recipients.map(Resolved::bare));
+        };
+        if self.is_named() && !compares {
+            return Err(Error::usage(format!(
+                "{} says whom to seal for, so --context and --kubeconfig have nothing to say",
+                path.display()
+            ))
+            .hint("leave them out; `kseal keys fetch --context NAME -o FILE` fetches a bundle to give with --keys"));
+        }
         let config = match self.configs.get(&path) {
             Some(config) => Rc::clone(config),
             None => Rc::new(Config::read(&path)?),
@@ -158,7 +208,11 @@ impl<'o> Resolver<'o> {
             Error::no_key(format!("no rule of {} fits {}", path.display(), file.display()))
                 .hint("add a rule without paths at the end for everything else, or give --keys")
         })?;
-        let recipients = self.by_config(&config, &rule.clusters)?;
+        let recipients = if compares {
+            self.beside_published(Some((&config, &rule.clusters)))?
+        } else {
+            self.by_config(&config, &rule.clusters)?
+        };
         let (namespace, scope, format) = (rule.namespace.clone(), rule.scope, rule.format);
         Ok(Some(Resolved { recipients, namespace, scope, format }))
     }
@@ -183,18 +237,88 @@ impl<'o> Resolver<'o> {
         if let Some(set) = self.sets.get(&id) {
             return Ok(Rc::clone(set));
         }
-        let clusters = names.iter().filter_map(|name| config.clusters.get_key_value(name));
-        let read = clusters.map(|(name, cluster)| {
-            let path = config.folder().join(&cluster.bundle);
-            let mut bundle = bundles::read(&path.display().to_string(), &files::read(&path)?.text)?;
-            check_identity(name, cluster, &bundle)?;
-            bundle.name.clone_from(name);
-            Ok(bundle)
-        });
-        let bundles = read.collect::<Result<Vec<_>>>()?;
-        let allow_classical = config.allow_classical || self.source.allow_classical;
-        let floor = Floor { min_suite: config.min_suite, allow_classical };
+        let bundles = configured(config, names)?;
+        let floor = self.floor(Some(config));
         Ok(self.keep(id, Recipients { bundles, floor }))
+    }
+
+    fn floor(&self, config: Option<&Config>) -> Floor {
+        let allow_classical = self.source.allow_classical || config.is_some_and(|config| config.allow_classical);
+        Floor { min_suite: config.and_then(|config| config.min_suite), allow_classical }
+    }
+
+    fn is_named(&self) -> bool {
+        self.source.publishing.access.is_named()
+    }
+
+    /// The keys that the cluster publishes; `None` if there is no cluster.
+    fn by_cluster(&mut self) -> Result<Option<Rc<Recipients>>> {
+        const ID: &str = "\0cluster";
+        if let Some(set) = self.sets.get(ID) {
+            return Ok(Some(Rc::clone(set)));
+        }
+        let Some(from) = self.published()? else { return Ok(None) };
+        if !from.is_verified {
+            return Err(pinning::unverified(&from.name));
+        }
+        let bundle = from.published.read()?;
+        let identity = pinning::identity(&bundle);
+        self.output.note(format!(
+            "{} is sealed for as {} has it: nothing here pins its identity {identity}, so it was trusted at first sight; \
+             `kseal keys fetch` keeps it",
+            bundle.name, from.name
+        ));
+        let floor = self.floor(None);
+        Ok(Some(self.keep(ID.to_owned(), Recipients { bundles: vec![bundle], floor })))
+    }
+
+    /// The configured bundles, with what the cluster publishes now in the place of what is kept of it.
+    fn beside_published(&mut self, configured_by: Option<(&Config, &[String])>) -> Result<Rc<Recipients>> {
+        let place = configured_by.map(|(config, names)| format!("{}\0{}", config.path.display(), names.join("\0")));
+        let id = format!("\0compared\0{}", place.unwrap_or_default());
+        if let Some(set) = self.sets.get(&id) {
+            return Ok(Rc::clone(set));
+        }
+        let from = self.published()?.ok_or_else(cluster::none)?;
+        let mut new = from.published.read()?;
+        let mut bundles = Vec::new();
+        let mut is_pinned = false;
+        if let Some((config, names)) = configured_by {
+            bundles = configured(config, names)?;
+            let known = pinning::known(config);
+            if let Some(known) = pinning::of(&known, &new) {
+                is_pinned = known.accept(&new)?;
+                new.name.clone_from(&known.name);
+            }
+        }
+        if !is_pinned && !from.is_verified {
+            return Err(pinning::unverified(&from.name));
+        }
+        if !is_pinned {
+            let identity = pinning::identity(&new);
+            self.output.note(format!(
+                "nothing here pins the identity {identity} of {}, so it was trusted at first sight",
+                from.name
+            ));
+        }
+        match bundles.iter_mut().find(|bundle| bundle.name == new.name) {
+            Some(old) => *old = new,
+            None => bundles.push(new),
+        }
+        let floor = self.floor(configured_by.map(|(config, _)| config));
+        Ok(self.keep(id, Recipients { bundles, floor }))
+    }
+
+    /// What the cluster publishes. It is asked once, also if it does not answer.
+    fn published(&mut self) -> Result<Option<Rc<FromCluster>>> {
+        let publishing = &self.source.publishing;
+        let ask = || {
+            let Some(cluster) = Cluster::find(&publishing.access)? else { return Ok(None) };
+            let published = publishing.fetch(&cluster)?;
+            let Cluster { name, is_verified, .. } = cluster;
+            Ok(Some(Rc::new(FromCluster { name, is_verified, published })))
+        };
+        self.published.get_or_insert_with(ask).clone()
     }
 
     fn keep(&mut self, id: String, recipients: Recipients) -> Rc<Recipients> {
@@ -207,20 +331,21 @@ impl<'o> Resolver<'o> {
     }
 }
 
-/// Refuses a bundle that another identity than the pinned one signed.
-fn check_identity(name: &str, cluster: &Cluster, bundle: &Bundle) -> Result<()> {
-    let Some(pinned) = &cluster.identity else { return Ok(()) };
-    let found = bundle.publisher.as_ref().map(|publisher| publisher.identity.fingerprint().to_string());
-    if found.as_ref() == Some(pinned) {
-        return Ok(());
+impl Resolved {
+    const fn bare(recipients: Rc<Recipients>) -> Self {
+        Self { recipients, namespace: None, scope: None, format: None }
     }
-    let hint = match found {
-        Some(_) => "if the cluster was made anew, compare the fingerprint by another way and change it in .kseal.yaml",
-        None => "only a bundle that a cluster publishes is signed; fetch that one",
-    };
-    let found = found.unwrap_or_else(|| "no signature".to_owned());
-    Err(Error::refused(format!(
-        "the bundle of {name} is not signed by the pinned identity: pinned {pinned}, found {found}"
-    ))
-    .hint(hint))
+}
+
+/// The bundles of these clusters, under the names that the configuration gives them.
+fn configured(config: &Config, names: &[String]) -> Result<Vec<Bundle>> {
+    let clusters = names.iter().filter_map(|name| config.clusters.get_key_value(name));
+    let read = clusters.map(|(name, cluster)| {
+        let path = config.folder().join(&cluster.bundle);
+        let mut bundle = bundles::read(&path.display().to_string(), &files::read(&path)?.text)?;
+        pinning::check_identity(name, cluster, &bundle)?;
+        bundle.name.clone_from(name);
+        Ok(bundle)
+    });
+    read.collect()
 }

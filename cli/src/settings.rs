@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use rand_core::UnwrapErr;
 
 use crate::{
-    args::{self, BundleArgs, KeyArgs, RecipientArgs},
-    recipients::Source,
+    args::{self, BundleArgs, ClusterArgs, KeyArgs, PublishedArgs, RecipientArgs},
+    cluster::{Access, Proxies, Publishing},
+    recipients::{Ask, Source},
 };
 
 /// The random generator of everything that is sealed.
@@ -40,12 +41,25 @@ pub(crate) struct Environment {
     pub runtime_dir: Option<PathBuf>,
     /// `TMPDIR`, or the system's default.
     pub temp_dir: PathBuf,
+    /// `KUBECONFIG`: files of clusters, as in PATH; else the one in the home folder.
+    pub kubeconfigs: Vec<PathBuf>,
+    /// `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are set: it runs in a pod.
+    pub is_in_cluster: bool,
+    /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in either case.
+    pub proxies: Proxies,
 }
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub(crate) fn read() -> Self {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let text = |names: [&str; 2]| names.into_iter().find_map(|name| set(name)?.into_string().ok());
+        let kubeconfigs = || -> Vec<PathBuf> {
+            match set("KUBECONFIG") {
+                Some(list) => env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+                None => set("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
+            }
+        };
         let program = env::args_os().next().unwrap_or_default();
         Self {
             is_plugin: Path::new(&program).file_stem().is_some_and(|name| name == args::PLUGIN),
@@ -56,6 +70,13 @@ impl Environment {
             programs: env::split_paths(&set("PATH").unwrap_or_else(|| USUAL_PATH.into())).collect(),
             runtime_dir: set("XDG_RUNTIME_DIR").map(PathBuf::from),
             temp_dir: env::temp_dir(),
+            kubeconfigs: kubeconfigs(),
+            is_in_cluster: set("KUBERNETES_SERVICE_HOST").is_some() && set("KUBERNETES_SERVICE_PORT").is_some(),
+            proxies: Proxies {
+                http: text(["HTTP_PROXY", "http_proxy"]),
+                https: text(["HTTPS_PROXY", "https_proxy"]),
+                none: text(["NO_PROXY", "no_proxy"]),
+            },
         }
     }
 
@@ -73,18 +94,41 @@ impl Environment {
 }
 
 impl RecipientArgs {
-    /// What recipients are found by.
+    /// What recipients are found by: where nothing else is at hand, the current cluster.
     pub(crate) fn settle(self, environment: &Environment) -> Source {
         let config = self.config.or_else(|| environment.config.clone());
-        Source { keys: self.keys, config, allow_classical: self.allow_classical }
+        let publishing = self.published.settle(environment);
+        Source { keys: self.keys, config, allow_classical: self.allow_classical, publishing, ask: Ask::Fallback }
     }
 }
 
 impl BundleArgs {
-    /// What bundles are found by.
+    /// What bundles are found by: no cluster is asked that was not named.
     pub(crate) fn settle(self, environment: &Environment) -> Source {
         let config = self.config.or_else(|| environment.config.clone());
-        Source { keys: self.keys, config, allow_classical: false }
+        let publishing = self.published.settle(environment);
+        Source { keys: self.keys, config, allow_classical: false, publishing, ask: Ask::Compare }
+    }
+}
+
+impl ClusterArgs {
+    /// What a cluster is found by.
+    pub(crate) fn settle(self, environment: &Environment) -> Access {
+        Access {
+            context: self.context,
+            kubeconfig: self.kubeconfig,
+            usual: environment.kubeconfigs.clone(),
+            is_in_cluster: environment.is_in_cluster,
+            proxies: environment.proxies.clone(),
+            now: environment.now(),
+        }
+    }
+}
+
+impl PublishedArgs {
+    /// What a cluster's keys are found by.
+    pub(crate) fn settle(self, environment: &Environment) -> Publishing {
+        Publishing { access: self.cluster.settle(environment), namespace: self.namespace_of_controller }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Numbers with their nouns, for people.
+//! Numbers with their nouns, and names as short as people want them.
 
 /// `1 value`, `2 values`.
 pub(crate) fn count(number: usize, what: &str) -> String {
@@ -8,6 +8,12 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 /// `1 value is`, `2 values are`.
 pub(crate) fn are(number: usize, what: &str) -> String {
     format!("{} {}", count(number, what), if number == 1 { "is" } else { "are" })
+}
+
+/// As much of the text of a fingerprint as people are shown; SSH's form begins with its algorithm.
+pub(crate) fn short(fingerprint: &str) -> String {
+    let shown = if fingerprint.starts_with("SHA256:") { 20 } else { 13 };
+    fingerprint.chars().take(shown).collect()
 }
 
 #[cfg(test)]

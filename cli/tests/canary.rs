@@ -9,6 +9,10 @@ mod needles;
 mod watch;
 
 mod harness;
+#[path = "harness/published.rs"]
+mod published;
+#[path = "harness/server.rs"]
+mod server;
 
 use std::{
     collections::BTreeSet,
@@ -23,9 +27,13 @@ use std::{
 
 use harness::Folder;
 use needles::Needles;
+use published::{PATH, Published};
+use server::Server;
 
 const TEXT: &str = "canary in a text, not to be seen";
 const OTHER: &str = "a second canary, as little to be seen";
+/// Opens the cluster.
+const TOKEN: &str = "canary-by-which-one-logs-in";
 const OCTETS: &[u8] = b"\xff\xfe canary \x00 in octets \x01";
 
 /// Where a secret may be seen.
@@ -82,6 +90,12 @@ const GOOD: &[(&str, &str, &str, May)] = &[
     ("inspect", "inspect --key key.yaml -o json native.yaml plain.yaml", "", Not),
     ("verify", "verify --key key.yaml --key rsa.pem native.yaml in-place.yaml bitnami.yaml", "", Not),
     ("check", "check native.yaml", "", Not),
+    ("encrypt", "encrypt -o out.yaml plain.yaml", "", Not),
+    ("verify", "verify --context here --allow-outdated upgraded.yaml", "", Not),
+    ("keys fetch", "keys fetch", "", Not),
+    ("keys fetch", "keys fetch --kubeconfig kube/plugin -o out.yaml", "", Not),
+    ("status", "status -A", "", Not),
+    ("status", "status --context here -o json", "", Not),
     ("keys list", "keys list key.yaml rsa.pem bundle.yaml", "", Not),
     ("keys generate", "keys generate --suite X25519 -o out.yaml", "", Write),
     ("keys export", "keys export --public key.yaml", "", Not),
@@ -138,6 +152,14 @@ const BAD: &[(&str, &str)] = &[
     ("reencrypt --keys bundle.yaml --key broken-key.yaml native.yaml", ""),
     ("verify --key broken-key.yaml native.yaml", ""),
     ("verify plain.yaml", ""),
+    ("keys fetch --kubeconfig kube/broken", ""),
+    ("keys fetch --kubeconfig kube/twice", ""),
+    ("keys fetch --kubeconfig kube/failing", ""),
+    ("keys fetch --kubeconfig kube/talking", ""),
+    ("keys fetch --kubeconfig kube/oidc", ""),
+    ("encrypt --kubeconfig kube/line-end plain.yaml", ""),
+    ("status --kubeconfig kube/away", ""),
+    ("status -n echo", ""),
 ];
 
 /// Manifests that are broken where a value stands, or beside one. `@` is the value.
@@ -259,6 +281,8 @@ struct Scene {
     _alone: MutexGuard<'static, ()>,
     folder: Folder,
     needles: Needles,
+    /// The current cluster.
+    _server: Server,
 }
 
 impl Scene {
@@ -314,7 +338,10 @@ impl Scene {
         folder.write("editor", "#!/bin/sh\nsed -i s/second/third/ \"$1\"\n");
         fs::set_permissions(folder.join("editor"), fs::Permissions::from_mode(0o700)).expect("the mode can be set");
         folder.git(&["init", "-q"]).succeeds();
-        Self { _alone: alone, folder, needles }
+        needles.add("the token", TOKEN.as_bytes());
+        let server = cluster(&folder);
+        folder.kseal(&["encrypt", "-o", "upgraded.yaml", "plain.yaml"]).succeeds();
+        Self { _alone: alone, folder, needles, _server: server }
     }
 
     /// Runs kseal under watch, and returns its exit code.
@@ -390,6 +417,39 @@ impl Scene {
         assert!(left.is_empty(), "kseal {line}: {left:?} stays");
         seen.output.status.code().unwrap_or(-1)
     }
+}
+
+/// A cluster that is the current one, and kubeconfigs by which nobody gets in.
+fn cluster(folder: &Folder) -> Server {
+    let server = Server::start();
+    server.has(PATH, Published::new(1).config_map());
+    let none = r#"{"metadata": {}, "items": []}"#;
+    for group in ["kseal.dev", "bitnami.com"] {
+        for namespace in ["", "namespaces/shop/"] {
+            server.has(&format!("/apis/{group}/v1alpha1/{namespace}sealedsecrets?limit=500"), none);
+        }
+        // What is no API server may say what it was sent.
+        let path = format!("/apis/{group}/v1alpha1/namespaces/echo/sealedsecrets?limit=500");
+        server.says(&path, 500, format!("authorization: Bearer {TOKEN}"));
+    }
+    let plugin = |name: &str, text: &str| {
+        folder.write(&format!("kube/{name}.sh"), &format!("#!/bin/sh\n{text}\n"));
+        let path = folder.join(&format!("kube/{name}.sh"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("the mode can be set");
+        folder.write(&format!("kube/{name}"), &server.kubeconfig(&format!("exec: {{command: ./{name}.sh}}")));
+    };
+    plugin("plugin", &format!("echo '{{\"status\": {{\"token\": \"{TOKEN}\"}}}}'"));
+    plugin("failing", &format!("echo {TOKEN}; exit 1"));
+    plugin("talking", &format!("echo 'token: {TOKEN}: {TOKEN}'"));
+    folder.write(".kube/config", &server.kubeconfig(&format!("token: {TOKEN}")));
+    folder.write("kube/broken", &server.kubeconfig(&format!("token: {TOKEN}, {TOKEN}: [")));
+    folder.write("kube/twice", &server.kubeconfig(&format!("token: {TOKEN}, token: {TOKEN}")));
+    folder.write("kube/line-end", &server.kubeconfig(&format!("token: \"{TOKEN}\\n\"")));
+    let oidc = format!("auth-provider: {{name: oidc, config: {{id-token: x.{TOKEN}.y, refresh-token: {TOKEN}}}}}");
+    folder.write("kube/oidc", &server.kubeconfig(&oidc));
+    let proxy = format!(", proxy-url: \"http://ada:{TOKEN}@127.0.0.1:1\"");
+    folder.write("kube/away", &server::kubeconfig("https://127.0.0.1:1", &proxy, &format!("token: {TOKEN}")));
+    server
 }
 
 /// The seed of a key's manifest.

@@ -30,6 +30,8 @@ fn the_program_says_what_it_says() {
     // Without a repository above, and without the settings of who runs the tests.
     cases.env("GIT_CEILING_DIRECTORIES", folder.path().to_string_lossy());
     cases.env("HOME", folder.path().to_string_lossy()).env("NO_COLOR", "1");
+    // Nor their clusters, nor one around them.
+    cases.env("KUBECONFIG", "").env("KUBERNETES_SERVICE_HOST", "");
     cases.case(folder.path().join("*.trycmd")).run();
 }
 

@@ -47,7 +47,7 @@ fn sh(folder: &Folder, line: &str) -> Run {
     let programs = Path::new(env!("CARGO_BIN_EXE_kseal")).parent().expect("a folder");
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
     command.args(["-c", line]).current_dir(folder.path()).env("PATH", path).env("HOME", folder.path());
-    for name in ["KSEAL_KEY_FILE", "KSEAL_CONFIG", "NO_COLOR", "KUBECONFIG"] {
+    for name in ["KSEAL_KEY_FILE", "KSEAL_CONFIG", "NO_COLOR", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).output().expect("a shell").into()

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Gives back what a burst of changes took; see `docs/decisions/0007-allocator-and-threads.md`.
+/// Gives back what a burst of changes took; see `docs/decisions/0012-allocator-and-threads.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 use kseal_api::Scope;
 use serde::Deserialize;
 
+use super::PublishedArgs;
+
 /// How values are sealed and where they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,14 +49,17 @@ impl From<ScopeName> for Scope {
 #[command(next_help_heading = "Recipients")]
 pub(crate) struct RecipientArgs {
     /// Key bundle or certificate to seal for: a file or an https URL; may be repeated
-    #[arg(long, value_name = "FILE|URL")]
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["context", "kubeconfig"])]
     pub keys: Vec<String>,
     /// Configuration to use instead of the nearest .kseal.yaml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["context", "kubeconfig"])]
     pub config: Option<PathBuf>,
     /// Seal for classical and post-quantum keys side by side
     #[arg(long)]
     pub allow_classical: bool,
+    /// Where neither --keys nor a .kseal.yaml says whom to seal for: the keys that this cluster publishes
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 /// What opens.

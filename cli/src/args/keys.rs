@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::ReportArgs;
+use super::{PublishedArgs, ReportArgs};
 
-/// Make, list and convert sealing keys
+/// Make, list, fetch and convert sealing keys
 #[derive(Args)]
 pub(crate) struct KeysArgs {
     #[command(subcommand)]
@@ -17,6 +17,7 @@ pub(crate) struct KeysArgs {
 pub(crate) enum KeysCommand {
     Generate(GenerateArgs),
     List(ListArgs),
+    Fetch(FetchArgs),
     Export(ExportArgs),
     Import(ImportArgs),
 }
@@ -64,6 +65,35 @@ pub(crate) struct ListArgs {
     pub wide: bool,
     #[command(flatten)]
     pub report: ReportArgs,
+}
+
+const FETCH_EXAMPLES: &str = "\
+Examples:
+  kseal keys fetch --context prod > prod.yaml
+  kseal keys fetch --context prod -i              the file that .kseal.yaml names for this cluster";
+
+/// Fetch the bundle that a cluster publishes
+///
+/// Reads one ConfigMap, verifies the cluster's signature, and prints the bundle or replaces the file that a repository
+/// keeps. Refused without --trust: another cluster or identity than that of the file, and an older bundle. An identity
+/// that .kseal.yaml pins must be the one that signed, whatever is trusted.
+#[derive(Args)]
+#[command(after_help = FETCH_EXAMPLES)]
+pub(crate) struct FetchArgs {
+    /// Write to this file instead of the standard output; a bundle that is there is compared and replaced
+    #[arg(short, long, value_name = "FILE", conflicts_with = "in_place")]
+    pub output: Option<PathBuf>,
+    /// Replace this bundle, or the one that .kseal.yaml names for this cluster
+    #[arg(short, long, value_name = "BUNDLE", num_args = 0..=1)]
+    pub in_place: Option<Vec<PathBuf>>,
+    /// Accept another cluster, another identity, an older bundle, or a connection that is not verified
+    #[arg(long)]
+    pub trust: bool,
+    /// Configuration to use instead of the nearest .kseal.yaml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 const EXPORT_EXAMPLES: &str = "\

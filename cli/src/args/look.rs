@@ -4,25 +4,27 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KeyArgs, ReportArgs};
+use super::{KeyArgs, PublishedArgs, ReportArgs};
 
 /// Which clusters' keys to compare with.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Recipients")]
 pub(crate) struct BundleArgs {
     /// Key bundle to compare the recipients with: a file or an https URL; may be repeated
-    #[arg(long, value_name = "FILE|URL")]
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["context", "kubeconfig"])]
     pub keys: Vec<String>,
     /// Configuration to use instead of the nearest .kseal.yaml
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 /// Show what sealed files hold
 ///
 /// For each object: where it may be opened, its items and their sizes, and who can open it. No value is opened for
-/// show. Where a bundle is at hand (--keys, or a .kseal.yaml), recipients are named by cluster, and it is said whether
-/// they are current; where a private key is at hand, what it opens.
+/// show. Where a bundle is at hand (--keys, a .kseal.yaml, or a cluster that --context names), recipients are named by
+/// cluster, and it is said whether they are current; where a private key is at hand, what it opens.
 #[derive(Args)]
 pub(crate) struct InspectArgs {
     /// Manifests to read; `-` or none is the standard input
@@ -44,6 +46,9 @@ pub(crate) struct InspectArgs {
 /// With a private key everything is opened, and nothing printed. Without one, all that can be known is checked: shape,
 /// place, limits, and the recipients, if a bundle is at hand (--keys, or a .kseal.yaml). What could not be checked is
 /// said. Exits 1 if something was found.
+///
+/// With --context the cluster is asked for the keys that it publishes now, and they take the place of those that the
+/// repository keeps of it. Otherwise no cluster is asked.
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
     /// Manifests to read; `-` or none is the standard input

@@ -1,6 +1,7 @@
-//! `kseal keys`: sealing keys, in files.
+//! `kseal keys`: sealing keys, in files and published by clusters.
 
 mod export;
+mod fetch;
 mod generate;
 mod import;
 mod list;
@@ -18,6 +19,7 @@ pub(crate) fn run(args: KeysArgs, environment: &Environment, output: &Output) ->
     match args.command {
         KeysCommand::Generate(args) => generate::run(args, environment, output),
         KeysCommand::List(args) => list::run(args, environment, output),
+        KeysCommand::Fetch(args) => fetch::run(args, environment, output),
         KeysCommand::Export(args) => export::run(&args, output),
         KeysCommand::Import(args) => import::run(&args, output),
     }

@@ -17,7 +17,7 @@ use crate::{
     },
     key_files,
     output::{Output, Progress},
-    recipients::Resolver,
+    recipients::{Ask, Resolver, Source},
     reencrypting::{Reencrypted, Reencrypting, holds_sealed, report::ObjectReport},
     settings::Environment,
     words::{are, count},
@@ -28,8 +28,9 @@ pub(crate) fn run(args: ReencryptArgs, environment: &Environment, output: &Outpu
         return Err(Error::usage("the standard input cannot be re-encrypted: rules go by path").hint("name a file"));
     }
     let ring = key_files::load(&args.keys.settle(environment), output)?;
+    let source = Source { ask: Ask::NamedFallback, ..args.recipients.settle(environment) };
     let mut command = Reencrypt {
-        resolver: Resolver::new(args.recipients.settle(environment), environment.now(), output),
+        resolver: Resolver::new(source, environment.now(), output),
         ring,
         check: args.check,
         writes: !args.check && !args.dry_run,

@@ -226,7 +226,10 @@ fn tell(reports: &[Report], output: &Output) {
     }
     let is_upstream = |report: &&Report| report.format == Some(Format::Upstream);
     if sealed().any(|report| !report.recipients_checked && !is_upstream(&report)) {
-        output.warn("recipients were not checked: no bundle is at hand; give one with --keys, or write a .kseal.yaml");
+        output.warn(
+            "recipients were not checked: no bundle is at hand; give one with --keys, write a .kseal.yaml, or name a cluster \
+             with --context",
+        );
     }
     if sealed().any(|report| is_upstream(&report) && !report.opened) {
         output.warn("recipients of bitnami.com objects were not checked: the format does not name them");

@@ -81,20 +81,26 @@ impl Folder {
 
     /// Runs kseal here with a text as its standard input.
     pub(crate) fn kseal_with_input(&self, args: &[&str], input: &str) -> Run {
-        self.run(Path::new(env!("CARGO_BIN_EXE_kseal")), args, input)
+        self.run(Path::new(env!("CARGO_BIN_EXE_kseal")), args, input, &[])
+    }
+
+    /// Runs kseal here with more environment.
+    pub(crate) fn kseal_with_env(&self, env: &[(&str, &str)], args: &[&str]) -> Run {
+        self.run(Path::new(env!("CARGO_BIN_EXE_kseal")), args, "", env)
     }
 
     /// Runs git here, as somebody without any configuration, with kseal on the PATH.
     pub(crate) fn git(&self, args: &[&str]) -> Run {
-        self.run(Path::new("git"), args, "")
+        self.run(Path::new("git"), args, "", &[])
     }
 
-    fn run(&self, program: &Path, args: &[&str], input: &str) -> Run {
+    fn run(&self, program: &Path, args: &[&str], input: &str, env: &[(&str, &str)]) -> Run {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.path());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("KSEAL_") || name.starts_with("GIT_") {
+            let is_ours = ["KSEAL_", "GIT_", "KUBE"].iter().any(|prefix| name.starts_with(prefix));
+            if is_ours || name.to_uppercase().ends_with("_PROXY") {
                 command.env_remove(name);
             }
         }
@@ -106,12 +112,12 @@ impl Folder {
             .env("HOME", self.path())
             .env("XDG_CONFIG_HOME", self.path())
             .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CEILING_DIRECTORIES", self.path().parent().expect("a folder"))
-            .env_remove("KUBECONFIG");
+            .env("GIT_CEILING_DIRECTORIES", self.path().parent().expect("a folder"));
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "Ada").env(format!("GIT_{who}_EMAIL"), "ada@example.com");
         }
         let mut child = command
+            .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -17,6 +17,8 @@ use crate::{
     key_files::{self, Labelled},
     output::Output,
     settings::Environment,
+    table,
+    words::short,
 };
 
 pub(crate) fn run(args: ListArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -37,7 +39,7 @@ pub(crate) fn run(args: ListArgs, environment: &Environment, output: &Output) ->
     }
     match args.report.format {
         ReportFormat::Json => output.json(&rows.iter().map(Row::json).collect())?,
-        ReportFormat::Text => output.report(table(&rows, args.wide))?,
+        ReportFormat::Text => output.report(lines(&rows, args.wide))?,
     }
     Ok(DONE)
 }
@@ -162,12 +164,9 @@ impl Row {
     }
 
     fn cells(&self, wide: bool) -> [String; 8] {
-        // As long as what people are shown of a fingerprint elsewhere; SSH's form begins with its algorithm.
-        let shown = if self.fingerprint.starts_with("SHA256:") { 20 } else { 13 };
-        let shown = if wide { self.fingerprint.len() } else { shown };
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         [
-            self.fingerprint.chars().take(shown).collect(),
+            if wide { self.fingerprint.clone() } else { short(&self.fingerprint) },
             self.suite.clone(),
             self.kind.to_owned(),
             or_dash(&self.state),
@@ -182,15 +181,9 @@ impl Row {
     }
 }
 
-fn table(rows: &[Row], wide: bool) -> Vec<String> {
+fn lines(rows: &[Row], wide: bool) -> Vec<String> {
     let header =
         ["FINGERPRINT", "SUITE", "KIND", "STATE", "SEALS", "CREATED", "EXPIRES", "FROM"].map(ToOwned::to_owned);
-    let rows: Vec<[String; 8]> = std::iter::once(header).chain(rows.iter().map(|row| row.cells(wide))).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..8).map(width).collect();
-    let line = |row: &[String; 8]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    let rows: Vec<_> = std::iter::once(header).chain(rows.iter().map(|row| row.cells(wide))).collect();
+    table::lines(&rows)
 }

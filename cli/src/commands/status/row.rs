@@ -1,0 +1,179 @@
+//! What a sealed object's status says, read leniently: nothing in one object keeps the others from being listed.
+
+use jiff::Timestamp;
+use kseal_api::names;
+use kseal_core::reconcile::status::RECORD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Kind;
+use crate::{age, words::short};
+
+/// The parts of an object that are looked at; of any shape.
+#[derive(Deserialize)]
+pub(super) struct Item {
+    #[serde(default)]
+    metadata: Value,
+    #[serde(default)]
+    status: Value,
+}
+
+impl Item {
+    pub(super) fn name(&self) -> Option<&str> {
+        self.metadata["name"].as_str()
+    }
+
+    /// A condition's field, if there is something in it.
+    fn condition(&self, type_: &str, field: &str) -> Option<&str> {
+        let conditions = self.status["conditions"].as_array()?;
+        let condition = conditions.iter().find(|condition| condition["type"] == type_)?;
+        condition[field].as_str().filter(|text| !text.is_empty())
+    }
+
+    fn is(&self, type_: &str) -> bool {
+        self.condition(type_, "status") == Some("True")
+    }
+
+    /// Whether the status is of an earlier generation, or of none.
+    fn is_stale(&self) -> bool {
+        let generation = self.metadata["generation"].as_i64().unwrap_or(0);
+        self.status["observedGeneration"].as_i64().is_none_or(|observed| observed < generation)
+    }
+
+    /// The keys that opened it. Upstream's kind has no place for them but the message of a condition.
+    fn keys(&self, kind: Kind) -> Vec<String> {
+        let record = match kind {
+            Kind::Native => self.status["observed"].clone(),
+            Kind::Upstream => {
+                let record = self.condition(RECORD, "message").and_then(|text| serde_json::from_str(text).ok());
+                record.unwrap_or_default()
+            }
+        };
+        let keys = record["keys"].as_array().into_iter().flatten();
+        keys.filter_map(|key| key.as_str().map(ToOwned::to_owned)).collect()
+    }
+}
+
+/// One object.
+pub(super) struct Row {
+    pub name: String,
+    namespace: String,
+    kind: Kind,
+    ready: Ready,
+    reason: Option<String>,
+    message: Option<String>,
+    reconciling: bool,
+    stalled: bool,
+    generation: Option<i64>,
+    observed_generation: Option<i64>,
+    created_at: Option<String>,
+    age: Option<String>,
+    keys: Vec<String>,
+}
+
+/// Whether the Secret is as the object wants it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ready {
+    True,
+    False,
+    Unknown,
+}
+
+impl Ready {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl Row {
+    pub(super) fn read(kind: Kind, item: &Item, now: Timestamp) -> Self {
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+        let created_at = text(&item.metadata["creationTimestamp"]);
+        let created = created_at.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        let (ready, reason, message) = said(kind, item);
+        Self {
+            name: text(&item.metadata["name"]).unwrap_or_default(),
+            namespace: text(&item.metadata["namespace"]).unwrap_or_default(),
+            kind,
+            ready,
+            reason,
+            message,
+            reconciling: item.is("Reconciling"),
+            stalled: item.is("Stalled"),
+            generation: item.metadata["generation"].as_i64(),
+            observed_generation: item.status["observedGeneration"].as_i64(),
+            age: created.map(|created| age::for_people(now.as_second() - created.as_second())),
+            created_at,
+            keys: item.keys(kind),
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready == Ready::True
+    }
+
+    pub(super) fn order(&self) -> (&str, &str, Kind) {
+        (&self.namespace, &self.name, self.kind)
+    }
+
+    pub(super) fn cells(&self) -> [String; 8] {
+        let or_dash = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".to_owned());
+        let keys: Vec<String> = self.keys.iter().map(|key| short(key)).collect();
+        [
+            self.namespace.clone(),
+            self.name.clone(),
+            self.kind.format().to_owned(),
+            self.ready.as_str().to_owned(),
+            or_dash(self.reason.as_ref()),
+            or_dash(self.age.as_ref()),
+            if keys.is_empty() { "-".to_owned() } else { keys.join(",") },
+            self.message.clone().unwrap_or_default(),
+        ]
+    }
+
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "namespace": self.namespace, "name": self.name, "format": self.kind.format(),
+            "ready": self.ready.as_str(), "reason": self.reason, "message": self.message,
+            "reconciling": self.reconciling, "stalled": self.stalled, "generation": self.generation,
+            "observedGeneration": self.observed_generation, "createdAt": self.created_at, "keys": self.keys,
+        })
+    }
+}
+
+/// Readiness, reason and message.
+fn said(kind: Kind, item: &Item) -> (Ready, Option<String>, Option<String>) {
+    if item.is_stale() {
+        let is_paused = item.metadata["annotations"][names::PAUSED] == "true";
+        let message = match (is_paused, item.status["observedGeneration"].as_i64()) {
+            (true, _) => format!("the annotation {} keeps the controller from it", names::PAUSED),
+            (false, Some(observed)) => {
+                format!("the controller has seen generation {observed}, and not the last change")
+            }
+            (false, None) => "no controller has looked at it".to_owned(),
+        };
+        return (Ready::Unknown, Some("Waiting".to_owned()), Some(message));
+    }
+    let main = match kind {
+        Kind::Native => "Ready",
+        Kind::Upstream => "Synced",
+    };
+    let ready = match item.condition(main, "status") {
+        Some("True") => Ready::True,
+        Some("False") => Ready::False,
+        _ => Ready::Unknown,
+    };
+    // The main condition says why; if it does not, the one that holds does.
+    let others = ["Stalled", "Reconciling"].into_iter().filter(|type_| item.is(type_));
+    let find = |field| {
+        std::iter::once(main)
+            .chain(others.clone())
+            .find_map(|type_| item.condition(type_, field))
+            .map(ToOwned::to_owned)
+    };
+    (ready, find("reason"), find("message"))
+}
