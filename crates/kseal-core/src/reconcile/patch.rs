@@ -8,7 +8,7 @@ use kseal_crypto::{Plaintext, Zeroizing};
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{LiveSecret, Request, Take, body, ownership::ClaimedBy};
+use super::{LiveSecret, Request, Take, body, live::Applied, ownership::ClaimedBy};
 use crate::secret_body::{Data, Item, to_json};
 
 /// The patch. `without_data`: the Secret is known to have no field `data`, so that items cannot be added to it one by one.
@@ -21,25 +21,33 @@ pub fn patch(
     without_data: bool,
 ) -> Zeroizing<Vec<u8>> {
     let items: Vec<_> = values.iter().map(|(item, value)| (item.as_str(), value.as_slice())).collect();
+    let before = before(live, take);
     let mut patch = Patch(vec![
         Operation::new("test", "/type", Content::Json(json!(request.desired.type_))),
         Operation::new("replace", "/metadata/resourceVersion", Content::Json(json!(live.resource_version))),
     ]);
     if take.merge && !without_data {
-        patch.merge(&items, &live.applied.items);
+        patch.merge(&items, &before.items);
     } else {
         patch.add("/data", Content::Data(&items));
     }
     if let Some(immutable) = body::immutable(request).filter(|_| !take.merge) {
         patch.add("/immutable", Content::Json(json!(immutable)));
     }
-    patch.map("labels", &request.desired.labels, &live.labels, &live.applied.labels);
+    patch.map("labels", &request.desired.labels, &live.labels, &before.labels);
     let annotations = body::annotations(request, take.by, take.merge, values);
-    let mut ours = live.applied.annotations.clone();
+    let mut ours = before.annotations;
     ours.extend([names::APPLIED.to_owned(), names::OWNER_UID.to_owned()]);
     patch.map("annotations", &annotations, &live.annotations, &ours);
     patch.owner(request, live, take.by);
     to_json(&patch.0)
+}
+
+/// What is taken back where it is wanted no more. Into somebody else's Secret only what is noted there was set by us: that a
+/// manager of the name of upstream's set the rest says nothing, since many programs have that name.
+fn before(live: &LiveSecret, take: Take) -> Applied {
+    let is_noted = live.annotations.contains(names::APPLIED);
+    if take.merge && !is_noted { Applied::default() } else { live.applied.clone() }
 }
 
 struct Patch<'a>(Vec<Operation<'a>>);
