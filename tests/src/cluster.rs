@@ -66,6 +66,7 @@ pub use self::{
     deployment::{ControllerOptions, Installation},
     kubectl::Kubectl,
     parts::Part,
+    programs::controller as controller_program,
     snapshot::Snapshot,
     wait::wait_until,
 };

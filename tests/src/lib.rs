@@ -1,5 +1,6 @@
 //! What the tests of the whole workspace share.
 
+pub mod bare;
 pub mod cluster;
 pub mod reader;
 pub mod vector;

@@ -13,7 +13,7 @@ use kseal_crypto::Fingerprint;
 use tokio::time::Instant;
 
 use super::queue::{Class, Queue};
-use super::table::{Entry, Id, Place, Record, Standing, Table, standing};
+use super::table::{Entry, Id, Place, Record, Round, Standing, Table, standing};
 use waiting::Waiting;
 
 /// Bodies of waiting objects may take so many bytes in all; beyond that an object is fetched when its turn comes.
@@ -102,7 +102,7 @@ pub(super) struct State {
 
 #[derive(Default)]
 struct Listing {
-    round: bool,
+    round: Round,
     synced: bool,
     /// The newest resourceVersion that was seen.
     newest: u64,
@@ -146,7 +146,7 @@ impl State {
     /// A list begins.
     pub(super) fn started(&mut self, source: &Source) {
         let listing = self.rounds.entry(source.clone()).or_default();
-        listing.round = !listing.round;
+        listing.round = listing.round.wrapping_add(1);
         listing.synced = false;
     }
 
@@ -430,8 +430,15 @@ impl State {
             let id = self.queue.pop(open, |namespace| running.get(namespace).is_none_or(|count| *count < share))?;
             let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { continue };
             let (secret, predecessor) = (entry.secret.map(|(mark, _)| mark), entry.predecessor(id.group));
+            let has_work = entry.has_work(id.group);
             let Some(record) = entry.get_mut(id.group) else { continue };
             let Place::Queued(_) = record.place else { continue };
+            if !has_work {
+                // Since it was queued, it was handed over, or what had changed was changed back.
+                record.place = Place::Rest;
+                self.bodies -= record.body.take().map_or(0, |body| body.len());
+                continue;
+            }
             record.place = Place::Running { again: false };
             let waited = Duration::from_millis(millis.saturating_sub(record.since).into());
             let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
@@ -454,13 +461,11 @@ impl State {
         }
         let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { return };
         if let Done::Right { secret, .. } = &done {
-            let newer = |(before, _): &(Mark, bool)| {
+            let newer = |(before, _): &(Mark, Round)| {
                 before.uid == secret.uid && before.resource_version > secret.resource_version
             };
             if !entry.secret.as_ref().is_some_and(newer) {
-                let round = entry.secret.map(|(_, round)| round);
-                let round = round.unwrap_or_else(|| current_round(&self.rounds, &id.namespace));
-                entry.secret = Some((*secret, round));
+                entry.secret = Some((*secret, current_round(&self.rounds, &id.namespace)));
             }
         }
         let Some(record) = entry.get_mut(id.group) else { return };
@@ -563,7 +568,7 @@ impl State {
 }
 
 /// The round of the list that covers Secrets of a namespace.
-fn current_round(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>) -> bool {
+fn current_round(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>) -> Round {
     let of = |namespace| rounds.get(&(Kind::Secrets, namespace)).map(|listing| listing.round);
     of(None).or_else(|| of(Some(Arc::clone(namespace)))).unwrap_or_default()
 }

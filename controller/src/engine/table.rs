@@ -29,8 +29,8 @@ pub(super) struct Entry {
     pub(super) secret: Option<(Mark, Round)>,
 }
 
-/// Which of two lists in a row something was seen in: what a whole list did not name is gone.
-pub(super) type Round = bool;
+/// Which list something was seen in: what a whole list did not name is gone. Lists that broke off count, too.
+pub(super) type Round = u32;
 
 /// What is kept in mind of an object.
 pub(super) struct Record {
@@ -141,14 +141,12 @@ impl Entry {
         }
     }
 
-    /// Upstream's object leaves its Secret to the native one, once that has it.
+    /// Upstream's object that hands over leaves its Secret to whichever sealed object has it. Whether that is the native
+    /// one of its name is not asked: after a restart it may not have passed by yet.
     fn is_handed_over(&self, group: Group) -> bool {
         let owner = self.secret.and_then(|(mark, _)| mark.claim.owner);
-        let native = self.native.as_ref().map(|record| record.uid);
-        group == Group::Upstream
-            && self.upstream.as_ref().is_some_and(|record| record.hands_over)
-            && owner.is_some()
-            && owner == native
+        let upstream = self.upstream.as_ref().filter(|record| record.hands_over && group == Group::Upstream);
+        upstream.is_some_and(|record| owner.is_some_and(|owner| owner != record.uid))
     }
 
     /// Upstream's object whose Secret the native one may take.

@@ -229,7 +229,8 @@ impl Engine {
         }
     }
 
-    /// Writes the status where it changes, and the event that belongs to it.
+    /// Writes the status where it changes, and then the event that belongs to that: a status that cannot be written is tried
+    /// again for ever, and must not bring an event each time.
     async fn tell(
         &self,
         request: &Request,
@@ -237,8 +238,20 @@ impl Engine {
         repaired: bool,
     ) -> Result<(), Option<Duration>> {
         let now = (self.context.clock)();
-        let text = now.to_string();
         let seconds = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
+        let path = status::path(request.group, &request.namespace, &request.name, "/status");
+        self.context.metrics.status_written();
+        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
+            Ok(_) => {}
+            // It is gone: the watch tells.
+            Err(error) if error.code() == 404 => return Ok(()),
+            // A conflict among them: another one may have its name, or others wrote too often. The next look tells.
+            Err(error) => {
+                tracing::debug!(category = error.category(), at = %now, "cannot write a status");
+                return Err(Some(trouble(&error).1.unwrap_or_default()));
+            }
+        }
         if let Some(event) = event::Event::of(request, outcome, repaired) {
             let unique = format!("{:x}", now.as_nanosecond());
             let body = event.body(request, &unique, &seconds);
@@ -247,18 +260,7 @@ impl Engine {
             // An event that is lost is no reason to do the work again.
             drop(self.context.api.create(&path, Zeroizing::new(body.into_bytes())).await);
         }
-        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
-        let path = status::path(request.group, &request.namespace, &request.name, "/status");
-        self.context.metrics.status_written();
-        match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
-            Ok(_) => Ok(()),
-            // It is gone, or another one has its name: the watch tells.
-            Err(error) if matches!(error.code(), 404 | 409) => Ok(()),
-            Err(error) => {
-                tracing::debug!(category = error.category(), at = text, "cannot write a status");
-                Err(Some(trouble(&error).1.unwrap_or_default()))
-            }
-        }
+        Ok(())
     }
 }
 

@@ -49,9 +49,10 @@ impl Moved {
     /// Whether an object stands elsewhere than it says, in what the scope binds.
     #[must_use]
     pub fn find(scope: Scope, sealed_for: &SealedFor, found_in: &ObjectRef) -> Option<Self> {
-        let bound = found_in.bound_by(scope);
         let differs = |said: &Option<String>, is: &Option<String>| said.is_some() && said != is;
-        let moved = differs(&sealed_for.namespace, &bound.namespace) || differs(&sealed_for.name, &bound.name);
+        let namespace = scope != Scope::ClusterWide && differs(&sealed_for.namespace, &found_in.namespace);
+        let name = scope == Scope::Strict && differs(&sealed_for.name, &found_in.name);
+        let moved = namespace || name;
         moved.then(|| Self { sealed_for: sealed_for.clone(), found_in: found_in.clone() })
     }
 }
@@ -84,6 +85,19 @@ mod tests {
         assert_eq!(object("", "db").to_string(), "db");
         assert_eq!(object("prod", "").to_string(), "prod/(no name)");
         assert_eq!(object("", "").to_string(), "(no name)");
+    }
+
+    #[test]
+    fn only_what_the_scope_binds_can_be_moved() {
+        let found = |scope, namespace, name| {
+            Moved::find(scope, &object("prod", "db").bound_by(Scope::Strict), &object(namespace, name)).is_some()
+        };
+        for (scope, by_name, by_namespace) in
+            [(Scope::Strict, true, true), (Scope::NamespaceWide, false, true), (Scope::ClusterWide, false, false)]
+        {
+            assert!(!found(scope, "prod", "db"), "{scope}");
+            assert_eq!((found(scope, "prod", "web"), found(scope, "dev", "db")), (by_name, by_namespace), "{scope}");
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ cargo xtask TASK
   generate          write again what is generated
   generate --check  fail if what is generated would change
   demo              seal, look at, change and open an example
-  bench cli         measure the command line";
+  bench cli         measure the command line
+  bench controller  measure the controller on a real control plane; --quick, --large, --only ROWS, --count N";
 
 /// Runs one task.
 pub(crate) fn task(arguments: &[String]) -> Result<()> {
@@ -26,7 +27,8 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         ["generate"] => generate::write().and_then(|()| bin("vectors", &[])),
         ["generate", "--check"] => generate::check().and_then(|()| bin("vectors", &["--check"])),
         ["demo"] => release_bin("demo", &[]),
-        ["bench", what] => release_bin("bench", &[what]),
+        ["bench", "cli"] => release_bin("bench", &["cli"]),
+        ["bench", "controller", ..] => bench_controller(&arguments[1..]),
         _ => bail!("no such task\n\n{HELP}"),
     }
 }
@@ -63,6 +65,15 @@ fn bin(name: &str, arguments: &[&str]) -> Result<()> {
 fn release_bin(name: &str, arguments: &[&str]) -> Result<()> {
     run(cargo().args(["build", "--quiet", "--release", "--package", "kseal"]))?;
     run(cargo().args(["run", "--quiet", "--release", "--package", "kseal-tests", "--bin", name, "--"]).args(arguments))
+}
+
+/// The controller is built where it is started, which may be elsewhere.
+fn bench_controller(arguments: &[&str]) -> Result<()> {
+    let build = ["build", "--quiet", "--release", "--package", "kseal-tests", "--bin", "bench", "--bin", "bare-client"];
+    run(cargo().args(build))?;
+    run(cargo()
+        .args(["run", "--quiet", "--release", "--package", "kseal-tests", "--bin", "bench", "--"])
+        .args(arguments))
 }
 
 /// Cargo, in the root of the workspace.

@@ -119,7 +119,10 @@ fn run_with_progress(command: &mut Command) -> Result<()> {
 }
 
 /// The controller that `KSEAL_TESTS_CONTROLLER` names, or the one of this tree as it is shipped, built once in a process.
-pub(super) fn controller() -> Result<PathBuf> {
+///
+/// # Errors
+/// It cannot be built.
+pub fn controller() -> Result<PathBuf> {
     static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
     if let Some(program) = settings::controller() {
         return Ok(program);

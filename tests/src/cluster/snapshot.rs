@@ -18,15 +18,15 @@ pub struct Snapshot {
 }
 
 impl Cluster {
-    /// Stops the control plane, copies the data of etcd, and goes on.
+    /// Stops the control plane, copies the data of etcd, and goes on. Parts that did not run stay so.
     ///
     /// # Errors
     /// A part does not stop or start, or files cannot be copied.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         let folder = tempfile::Builder::new().prefix("snapshot-").tempdir_in(self.guard.folder())?.keep();
-        self.stop_all().await?;
+        let stopped = self.stop_all().await?;
         copy(&self.etcd_folder(), &folder)?;
-        self.resume_all().await?;
+        self.resume_all(&stopped).await?;
         Ok(Snapshot { folder, _guard: Arc::clone(&self.guard) })
     }
 
@@ -36,22 +36,25 @@ impl Cluster {
     /// # Errors
     /// A part does not stop or start, or files cannot be copied.
     pub async fn restore(&self, snapshot: &Snapshot) -> Result<()> {
-        self.stop_all().await?;
+        let stopped = self.stop_all().await?;
         fs::remove_dir_all(self.etcd_folder())?;
         copy(&snapshot.folder, &self.etcd_folder())?;
-        self.resume_all().await
+        self.resume_all(&stopped).await
     }
 
-    async fn stop_all(&self) -> Result<()> {
-        for part in [Part::ControllerManager, Part::Apiserver, Part::Etcd] {
-            self.stop(part).await?;
+    /// Those that ran, in the order in which they were stopped.
+    async fn stop_all(&self) -> Result<Vec<Part>> {
+        let mut running = vec![Part::ControllerManager, Part::Apiserver, Part::Etcd];
+        running.retain(|part| self.process_id(*part).is_ok());
+        for part in &running {
+            self.stop(*part).await?;
         }
-        Ok(())
+        Ok(running)
     }
 
-    async fn resume_all(&self) -> Result<()> {
-        for part in [Part::Etcd, Part::Apiserver, Part::ControllerManager] {
-            self.resume(part).await?;
+    async fn resume_all(&self, stopped: &[Part]) -> Result<()> {
+        for part in stopped.iter().rev() {
+            self.resume(*part).await?;
         }
         Ok(())
     }

@@ -364,6 +364,17 @@ fn a_list_forgets_what_it_does_not_name() {
 }
 
 #[test]
+fn a_list_that_broke_off_does_not_hide_what_is_gone() {
+    let (db, web) = (object("db"), object("web"));
+    let mut world = World::settled(&db);
+    world.state.started(&NATIVE);
+    world.see(&web, true);
+    world.list(&NATIVE, 60, |_| ());
+    assert!(world.state.table.id(Group::Native, "prod", "db").is_none(), "it was in the list before");
+    assert!(world.state.table.id(Group::Native, "prod", "web").is_none(), "it was in the list that broke off");
+}
+
+#[test]
 fn when_time_went_back_nothing_is_believed() {
     let mut world = World::settled(&object("db"));
     let recorded = object("db").recorded(20);
@@ -431,6 +442,28 @@ fn the_native_object_takes_over_what_upstreams_hands_over() {
     assert_eq!((job.id.group, job.predecessor), (Group::Native, Some(Uid::of("old"))));
     world.right(&job, &native, 40);
     assert!(world.next().is_none(), "upstream's object lets go");
+}
+
+#[test]
+fn what_was_handed_over_stays_so_in_whichever_order_it_is_read_again() {
+    let upstream = Object {
+        group: Group::Upstream,
+        uid: "old",
+        annotations: json!({"kseal.dev/hand-over": "native"}),
+        status: json!({"conditions": [{"type": "Synced", "status": "True"}]}),
+        ..object("db")
+    };
+    let native = Object { uid: "new", ..object("db") }.recorded(40);
+    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    world.list(&UPSTREAM, 50, |world| world.see(&upstream, true));
+    world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 40, Some("new"))));
+    assert!(world.next().is_none(), "the native one has not passed by yet");
+    world.list(&NATIVE, 50, |world| world.see(&native, true));
+    assert!(world.next().is_none());
+    // Without its new owner the Secret goes, and upstream's object makes one again.
+    world.state.lost_object(&NATIVE, &native.sighting());
+    world.lose_secret("db", mark("s", 60, Some("new")));
+    assert_eq!(world.next().unwrap().id.group, Group::Upstream);
 }
 
 #[test]

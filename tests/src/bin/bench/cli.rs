@@ -10,26 +10,16 @@ use std::{
     time::Instant,
 };
 
+use anyhow::{Result, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::table::{MIB, Table, median, say};
 
 /// Pairs of runs; the median is quoted.
 const RUNS: usize = 11;
-const MIB: u64 = 1 << 20;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["cli"] => cli(),
-        // The peak memory of children is known for all of them together: each is measured by a process of its own.
-        ["peak", program, ref rest @ ..] => peak_of(program, rest),
-        _ => Err("usage: bench cli".into()),
-    }
-}
-
-fn cli() -> Result<()> {
+/// Measures, and fails if a number is not reached.
+pub(crate) fn run() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let bench = Bench { kseal: env::current_exe()?.with_file_name("kseal"), folder: folder.path().to_owned() };
     let kubeseal = build_kubeseal()?;
@@ -37,11 +27,9 @@ fn cli() -> Result<()> {
     let kseal = |file: &str| bench.command(&bench.kseal, &["encrypt", "--keys", "bundle.yaml", file]);
     let upstream = |file: &str| bench.command(&kubeseal, &["--cert", "certificate.pem", "-f", file]);
 
-    say("what                                     | reach                  | measured");
-    say("-----------------------------------------|------------------------|---------");
-    let mut holds = true;
+    let mut table = Table::begin(true);
     let (ours, theirs) = pairs(|| kseal("one.yaml"), || upstream("one.yaml"))?;
-    holds &= row(
+    table.ratio(
         "kseal encrypt, one Secret",
         "≤ 0.5 × kubeseal (5 ms)",
         &format!("{ours:.1} ms, kubeseal {theirs:.1} ms, ratio {:.2}", ours / theirs),
@@ -49,9 +37,9 @@ fn cli() -> Result<()> {
     );
     let peak = bench.peak(&bench.kseal, &["encrypt", "--keys", "bundle.yaml", "one.yaml"])?;
     let theirs = bench.peak(&kubeseal, &["--cert", "certificate.pem", "-f", "one.yaml"])?;
-    holds &= row("the same, peak memory", "≤ 10 MiB", &mib_of(peak, theirs), peak <= 10 * MIB);
+    table.ratio("the same, peak memory", "≤ 10 MiB", &mib_of(peak, theirs), peak <= 10 * MIB);
     let (ours, theirs) = pairs(|| kseal("many.yaml"), || upstream("many.yaml"))?;
-    holds &= row(
+    table.ratio(
         "10,000 values (100 Secrets of 100)",
         "≤ 0.2 × kubeseal (1 s)",
         &format!("{:.2} s, kubeseal {:.2} s, ratio {:.2}", ours / 1e3, theirs / 1e3, ours / theirs),
@@ -62,8 +50,8 @@ fn cli() -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a size in megabytes with one digit")]
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let measured = format!("{:.1} MB, kubeseal {:.1} MB", megabytes(size), megabytes(theirs));
-    holds &= row("release binary", "≤ 13 MB", &measured, size <= 13_000_000);
-    if holds { Ok(()) } else { Err("a number was not reached".into()) }
+    table.ratio("release binary", "≤ 13 MB", &measured, size <= 13_000_000);
+    table.end()
 }
 
 struct Bench {
@@ -115,10 +103,11 @@ fn pairs(ours: impl Fn() -> Command, theirs: impl Fn() -> Command) -> Result<(f6
     Ok((median(a), median(b)))
 }
 
-fn peak_of(program: &str, arguments: &[&str]) -> Result<()> {
+/// The peak memory of children is known for all of them together: each is measured by a process of its own.
+pub(crate) fn peak_of(program: &str, arguments: &[&str]) -> Result<()> {
     let status = Command::new(program).args(arguments).stdout(Stdio::null()).status()?;
     if !status.success() {
-        return Err(format!("{program}: {status}").into());
+        bail!("{program}: {status}");
     }
     let kilobytes = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
     say(&(u64::try_from(kilobytes)? * 1_024).to_string());
@@ -131,7 +120,8 @@ fn build_kubeseal() -> Result<PathBuf> {
     let binary = env::current_exe()?.with_file_name("kubeseal");
     let mut go = Command::new("go");
     go.args(["build", "-o"]).arg(&binary).arg("github.com/bitnami/sealed-secrets/cmd/kubeseal").current_dir(module);
-    if go.status()?.success() { Ok(binary) } else { Err("cannot build kubeseal".into()) }
+    ensure!(go.status()?.success(), "cannot build kubeseal");
+    Ok(binary)
 }
 
 fn secret(index: usize, items: usize) -> String {
@@ -146,25 +136,11 @@ fn milliseconds(mut command: Command) -> Result<f64> {
     let start = Instant::now();
     let status = command.status()?;
     let elapsed = start.elapsed();
-    if status.success() { Ok(elapsed.as_secs_f64() * 1e3) } else { Err(format!("{command:?}: {status}").into()) }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(elapsed.as_secs_f64() * 1e3)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory in mebibytes with one digit")]
 fn mib_of(ours: u64, theirs: u64) -> String {
     format!("{:.1} MiB, kubeseal {:.1} MiB", ours as f64 / MIB as f64, theirs as f64 / MIB as f64)
-}
-
-fn row(what: &str, reach: &str, measured: &str, holds: bool) -> bool {
-    say(&format!("{what:<41}| {reach:<23}| {measured}{}", if holds { "" } else { "   NOT REACHED" }));
-    holds
-}
-
-#[expect(clippy::print_stdout, reason = "a bench is there to be read")]
-fn say(line: &str) {
-    println!("{line}");
 }
