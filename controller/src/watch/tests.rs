@@ -56,7 +56,7 @@ async fn a_failure_alone_is_no_reason_to_list_again() {
         (true, false) => Answer::Json(500, Value::Null),
         (false, _) => list(if seen.query.ends_with("limit=1") { 11 } else { 10 }),
     };
-    let again = tokio::time::timeout(Duration::from_mins(5), synced(2, answer)).await;
+    let again = timeout(Duration::from_mins(5), synced(2, answer)).await;
     assert!(again.is_err(), "{again:?}");
 }
 
@@ -72,6 +72,6 @@ async fn a_server_that_ends_every_watch_at_once_is_asked_ever_more_slowly() {
         }
         (false, _) => list(10),
     };
-    let again = tokio::time::timeout(Duration::from_mins(5), synced(2, answer)).await;
+    let again = timeout(Duration::from_mins(5), synced(2, answer)).await;
     assert!(again.is_err(), "{again:?}");
 }
