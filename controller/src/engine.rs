@@ -1,6 +1,6 @@
 //! Opens sealed objects into Secrets and keeps them right, for as long as this replica leads.
 //!
-//! The watches tell [`state::State`] what passes by, workers ask it for jobs, and [`work`] does one job: look, open, write,
+//! The watches tell `state::State` what passes by, workers ask it for jobs, and `work` does one job: look, open, write,
 //! tell. Whatever a call may have done before it failed, the next try sees what there is and goes on from that.
 
 mod queue;

@@ -27,7 +27,7 @@ use crate::metrics::{self, Metrics};
 /// What the endpoints tell of.
 #[derive(Clone)]
 pub struct Endpoints {
-    /// What [`crate::keys::follow`] hands on.
+    /// What [`crate::keys::follow()`] hands on.
     pub held: watch::Receiver<Arc<HeldKeys>>,
     /// What [`crate::keys::follow_published`] hands on.
     pub published: watch::Receiver<Option<Arc<Published>>>,

@@ -1,7 +1,7 @@
 //! The sealing keys: what is held, what is published, and what the leader makes.
 //!
-//! Every replica follows the key Secrets of the controller's own namespace and holds their keys ([`follow`]), and follows
-//! what is published ([`follow_published`]). The leader makes what is wanting and keeps the publication right ([`keep`]);
+//! Every replica follows the key Secrets of the controller's own namespace and holds their keys ([`follow()`]), and follows
+//! what is published ([`follow_published`]). The leader makes what is wanting and keeps the publication right ([`keep()`]);
 //! what it decides is in `kseal_core::keys`. Private keys are in the ring and in the wiped bodies at the edge, and nowhere
 //! else.
 

@@ -38,7 +38,7 @@ pub struct Keeper {
     pub api: Api,
     /// What is configured.
     pub settings: KeySettings,
-    /// What [`super::follow`] hands on.
+    /// What [`super::follow()`] hands on.
     pub held: watch::Receiver<Arc<HeldKeys>>,
     /// What [`super::follow_published`] hands on.
     pub published: watch::Receiver<Option<Arc<Published>>>,

@@ -1,7 +1,7 @@
 //! What the controller decides, from octets to octets, without a client and without a clock.
 //!
 //! A sealed object of either group is read into a [`Request`]; what is left of it between two looks is a [`Sighting`].
-//! The Secret that it asks for is compared with a [`LiveSecret`], of which only the metadata is ever seen: [`ownership`]
+//! The Secret that it asks for is compared with a [`LiveSecret`], of which only the metadata is ever seen: [`ownership()`]
 //! says whether it may be written, [`body`] and [`patch`] say with which octets, and [`status`] what to tell.
 
 mod annotations;

@@ -24,7 +24,7 @@ const TYPES: [&str; 4] = [
 const OWN_NAMES: &str = "kseal-";
 
 /// Why the Secret that a request asks for is never written, if so. What the live Secret's labels say comes on top:
-/// [`super::ownership`].
+/// [`super::ownership()`].
 #[must_use]
 pub fn forbidden(request: &Request, own: &Own) -> Option<Trouble> {
     let desired = &request.desired;
