@@ -1,7 +1,7 @@
 //! A cluster, as kubectl would reach it: one GET after the other. Nothing is written.
 //!
 //! The kubeconfig is read by `kube`; the requests go over the client that fetches bundles by URL anyway. `kube`'s own
-//! would bring a runtime and 5 MB (`docs/decisions/0006-the-command-line-asks-clusters-by-ureq.md`).
+//! would bring a runtime and 5 MB (`docs/decisions/0012-the-command-line-asks-clusters-by-ureq.md`).
 
 mod connection;
 mod credentials;
@@ -91,7 +91,9 @@ impl Cluster {
         let headers = credentials::headers(&name, &config.auth_info, kept.as_ref(), access.now)?;
         let agent = connection::agent(&name, &config, proxy)?;
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        Ok(Some(Self { name, namespace: config.default_namespace, is_verified, url, headers, agent }))
+        let namespace = Some(config.default_namespace).filter(|name| !name.is_empty());
+        let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+        Ok(Some(Self { name, namespace, is_verified, url, headers, agent }))
     }
 
     /// The same, where there must be one.

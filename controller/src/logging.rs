@@ -18,8 +18,8 @@ use crate::args::{LogFormat, LogLevel};
 
 /// Our crates' names begin so, and so do their targets.
 const OURS: &str = "kseal";
-/// What Rust's runtime exits with after a panic.
-const PANICKED: i32 = 101;
+/// What the process exits with after a panic, as after any error.
+const FAILURE: i32 = 1;
 
 /// Sends log lines to stderr from now on. Only the first call in a process has an effect.
 pub fn start(format: LogFormat, level: LogLevel) {
@@ -38,7 +38,7 @@ pub fn exit_on_panic() {
             place,
             "this is a bug: please report it with the place; the controller ends, to be started anew"
         );
-        process::exit(PANICKED);
+        process::exit(FAILURE);
     }));
 }
 
@@ -112,6 +112,28 @@ mod tests {
         assert_eq!(said(LogLevel::Info), "ours, info; theirs, warn; theirs, error");
         assert_eq!(said(LogLevel::Debug), "ours, info; theirs, info; theirs, warn; theirs, error");
         assert_eq!(said(LogLevel::Trace), "ours, trace; ours, info; theirs, info; theirs, warn; theirs, error");
+    }
+
+    /// Ends the process that runs it.
+    #[test]
+    #[ignore = "the test below runs it in a process of its own"]
+    fn panics() {
+        start(LogFormat::Text, LogLevel::Error);
+        exit_on_panic();
+        let thread = std::thread::spawn(|| panic!("the value is {}", "hunter2"));
+        let _ = thread.join();
+    }
+
+    #[test]
+    fn a_panic_in_any_thread_ends_the_process_and_tells_the_place_alone() {
+        let tests = std::env::current_exe().unwrap();
+        let mut command = process::Command::new(tests);
+        command.args(["--exact", "logging::tests::panics", "--ignored", "--nocapture", "--test-threads=1"]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(FAILURE), "{said}");
+        assert!(said.contains("this is a bug") && said.contains("logging.rs:"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
 
     #[test]

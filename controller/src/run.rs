@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -33,8 +34,8 @@ use crate::settings::{self, Environment, Settings};
 /// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
 /// allocator's.
 const THREADS: usize = 2;
-/// Threads for what blocks: private keys, and names that are looked up.
-const BLOCKING_THREADS: usize = 4;
+/// Threads for what blocks, beside one a core for the use of private keys: the making of a key, and the look-up of a name.
+const OTHER_THREADS: usize = 2;
 /// How long threads may go on with what they do when all is over.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -67,8 +68,11 @@ pub fn run() -> ExitCode {
     logging::start(settings.log_format, settings.log_level);
     logging::exit_on_panic();
     keep_memory_private();
-    let runtime =
-        Builder::new_multi_thread().worker_threads(THREADS).max_blocking_threads(BLOCKING_THREADS).enable_all().build();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .max_blocking_threads(cores() + OTHER_THREADS)
+        .enable_all()
+        .build();
     let outcome = runtime.map_err(RunError::System).and_then(|runtime| {
         let outcome = runtime.block_on(serve(settings));
         runtime.shutdown_timeout(FAREWELL);
@@ -104,7 +108,8 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
 
     let election = Election {
-        api: Api::new(client.clone()),
+        // On a connection of its own, which no crowd of requests is in the way of.
+        api: Api::new(connect(&config, metrics.clone())?),
         namespace: settings.namespace.clone(),
         identity: settings.identity.clone(),
         timing: settings.timing,
@@ -173,8 +178,13 @@ fn engine_settings(settings: &Settings) -> engine::Settings {
         namespaces: settings.watch_namespaces.clone(),
         groups: [Group::Native].into_iter().chain(upstream).collect(),
         workers: settings.workers,
-        cores: std::thread::available_parallelism().map_or(1, NonZero::get),
+        cores: cores(),
     }
+}
+
+/// How much can be computed at once within the container's limit.
+fn cores() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
 }
 
 /// The first SIGTERM or SIGINT cancels `stop`; the second ends the process.

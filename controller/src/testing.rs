@@ -14,6 +14,7 @@ use tower::service_fn;
 pub(crate) struct Seen {
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) body: serde_json::Value,
 }
 
@@ -34,7 +35,8 @@ pub(crate) fn client(answer: impl FnMut(Seen) -> Answer + Send + 'static) -> Cli
             let (parts, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             let body = serde_json::from_slice(&body).unwrap_or_default();
-            let seen = Seen { method: parts.method, path: parts.uri.path().to_owned(), body };
+            let query = parts.uri.query().unwrap_or_default().to_owned();
+            let seen = Seen { method: parts.method, path: parts.uri.path().to_owned(), query, body };
             let answer = (answer.lock().unwrap())(seen);
             match answer {
                 Answer::Json(code, body) => {

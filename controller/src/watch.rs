@@ -22,10 +22,10 @@ use http::header::ACCEPT;
 use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use frame::Frame;
-use items::Items;
+use items::{Items, ListMetadata};
 use lines::Lines;
 
 /// What is followed.
@@ -87,25 +87,41 @@ const WATCH_SECONDS: u64 = 290;
 const SILENCE: Duration = Duration::from_secs(150);
 /// Objects in one page, where lists are not streamed.
 const PAGE: u32 = 100;
+/// What a list of metadata alone is called.
+const LIST: &str = "PartialObjectMetadataList";
+/// A watch that brings nothing and ends sooner has failed.
+const SHORT: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Follows `source` and hands every event to `sink`, which must not block.
 pub async fn follow(client: Client, source: Source, sink: impl FnMut(Event<'_>) + Send) -> Infallible {
-    let mut follower = Follower { client, source, sink, at: None, streams: true };
+    let mut follower = Follower { client, source, sink, at: None, streams: true, in_doubt: false };
     let mut failures = 0;
     loop {
-        let before = follower.at.clone();
-        match follower.turn().await {
-            Ok(()) => failures = 0,
-            Err(End::Expired) => follower.at = None,
-            Err(End::Unsupported) => follower.streams = false,
-            Err(End::Failed(category)) => {
-                // What ended after it brought something is not a failure yet.
-                failures = if follower.at == before { failures + 1 } else { 1 };
-                (follower.sink)(Event::Lost { category });
-                sleep(pause(failures)).await;
+        let (before, began) = (follower.at.clone(), Instant::now());
+        let failed = match follower.turn().await {
+            // A server that ends every watch at once is not asked as quickly.
+            Ok(()) if follower.at == before && began.elapsed() < SHORT => Some("short"),
+            Ok(()) => None,
+            Err(End::Expired) => {
+                follower.at = None;
+                continue;
             }
+            Err(End::Unsupported) => {
+                follower.streams = false;
+                continue;
+            }
+            Err(End::Failed(category)) => Some(category),
+        };
+        if let Some(category) = failed {
+            // What ended after it brought something is not a failure yet.
+            failures = if follower.at == before { failures + 1 } else { 1 };
+            follower.in_doubt = true;
+            (follower.sink)(Event::Lost { category });
+            sleep(pause(failures)).await;
+        } else {
+            failures = 0;
         }
     }
 }
@@ -134,12 +150,20 @@ struct Follower<S> {
     at: Option<String>,
     /// Whether initial lists are asked for as a stream.
     streams: bool,
+    /// Something failed, so that the server may have another store than before.
+    in_doubt: bool,
 }
 
 impl<S: FnMut(Event<'_>) + Send> Follower<S> {
     async fn turn(&mut self) -> Result<(), End> {
         match self.at.clone() {
-            Some(at) => self.watch(&[("resourceVersion", &at)], false).await,
+            Some(at) => {
+                if self.in_doubt {
+                    self.reached(&at).await?;
+                    self.in_doubt = false;
+                }
+                self.watch(&[("resourceVersion", &at)], false).await
+            }
             None if self.streams => {
                 (self.sink)(Event::Started);
                 self.watch(&[("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")], true).await
@@ -156,7 +180,7 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
         let seconds = WATCH_SECONDS.to_string();
         let mut all = vec![("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", &seconds)];
         all.extend_from_slice(query);
-        let body = match self.request("PartialObjectMetadata", &all).await {
+        let body = match self.request(self.source.accept, "PartialObjectMetadata", &all).await {
             // A server without the feature refuses its parameters as invalid.
             Err(Refused::Code(400 | 422)) if initial => return Err(End::Unsupported),
             other => other?,
@@ -198,15 +222,9 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
             if !token.is_empty() {
                 query.push(("continue", &token));
             }
-            let body = self.request("PartialObjectMetadataList", &query).await?;
+            let body = self.request(self.source.accept, LIST, &query).await?;
             (self.sink)(Event::Answered);
-            let mut body = pin!(body.into_data_stream());
-            let mut items = Items::default();
-            while let Some(chunk) = timeout(SILENCE, body.next()).await.map_err(|_| End::Failed("silent"))? {
-                let chunk = chunk.map_err(|_| End::Failed("broken"))?;
-                items.feed(&chunk, |object| (self.sink)(Event::Present { object, initial: true }));
-            }
-            let metadata = items.finish().ok_or(End::Failed("unreadable"))?;
+            let metadata = page(body, |object| (self.sink)(Event::Present { object, initial: true })).await?;
             if metadata.continue_token.is_empty() {
                 (self.sink)(Event::Synced { resource_version: number(&metadata.resource_version) });
                 self.at = Some(metadata.resource_version);
@@ -216,6 +234,13 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
         }
     }
 
+    /// That the server has come to where we go on from. A store that was restored from a backup has not, and a watch from a
+    /// future resourceVersion brings nothing, without a word, until that number is reached.
+    async fn reached(&self, at: &str) -> Result<(), End> {
+        let metadata = page(self.request(Accept::Metadata, LIST, &[("limit", "1")]).await?, |_| ()).await?;
+        if number(&metadata.resource_version) < number(at) { Err(End::Expired) } else { Ok(()) }
+    }
+
     /// Within an initial list there is nothing to go on from: its objects come in the order of their names.
     fn advance(&mut self, initial: bool, resource_version: String) {
         if !initial {
@@ -223,8 +248,8 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
         }
     }
 
-    async fn request(&self, partial: &str, query: &[(&str, &str)]) -> Result<Body, Refused> {
-        let accept = match self.source.accept {
+    async fn request(&self, accept: Accept, partial: &str, query: &[(&str, &str)]) -> Result<Body, Refused> {
+        let accept = match accept {
             Accept::Full => "application/json".to_owned(),
             Accept::Metadata => format!("application/json;as={partial};g=meta.k8s.io;v=v1"),
         };
@@ -244,6 +269,17 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
         }
         Err(Refused::Code(code))
     }
+}
+
+/// Reads a page of a list item by item, and returns the list's own metadata.
+async fn page(body: Body, mut item: impl FnMut(&[u8])) -> Result<ListMetadata, End> {
+    let mut body = pin!(body.into_data_stream());
+    let mut items = Items::default();
+    while let Some(chunk) = timeout(SILENCE, body.next()).await.map_err(|_| End::Failed("silent"))? {
+        let chunk = chunk.map_err(|_| End::Failed("broken"))?;
+        items.feed(&chunk, &mut item);
+    }
+    items.finish().ok_or(End::Failed("unreadable"))
 }
 
 /// Why a request brought no body.
@@ -281,3 +317,6 @@ fn category(code: u16) -> &'static str {
 fn number(resource_version: &str) -> u64 {
     resource_version.parse().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

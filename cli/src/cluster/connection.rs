@@ -51,7 +51,7 @@ pub(super) fn agent(cluster: &str, config: &Config, proxy: Option<Proxy>) -> Res
         .timeout_recv_body(Some(BODY))
         .user_agent(concat!("kseal/", env!("CARGO_PKG_VERSION")))
         .build();
-    let tls = match &config.tls_server_name {
+    let tls = match config.tls_server_name.as_ref().filter(|name| !name.is_empty()) {
         Some(name) => Tls::named(&config.cluster_url, name).ok_or_else(|| {
             Error::input(format!("{cluster}: tls-server-name is not the name of a server"))
                 .hint("`kubectl config view --minify` shows what the context says")
@@ -132,8 +132,8 @@ pub(super) fn unanswered(cluster: &str, error: ureq::Error) -> Error {
 #[derive(Debug, Default)]
 struct Tls {
     tls: RustlsConnector,
-    /// The host of the URL, and the URL with the name of the certificate.
-    named: Option<(String, Uri)>,
+    /// The URL, and the same with the name of the certificate.
+    named: Option<(Uri, Uri)>,
 }
 
 impl Tls {
@@ -141,10 +141,8 @@ impl Tls {
         let host = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
         let mut parts = url.clone().into_parts();
         parts.authority = Some(host.parse::<Authority>().ok().filter(|authority| authority.host() == host)?);
-        Some(Self {
-            tls: RustlsConnector::default(),
-            named: Some((url.host()?.to_owned(), Uri::from_parts(parts).ok()?)),
-        })
+        let named = Some((url.clone(), Uri::from_parts(parts).ok()?));
+        Some(Self { tls: RustlsConnector::default(), named })
     }
 }
 
@@ -152,8 +150,9 @@ impl<In: Transport> Connector<In> for Tls {
     type Out = <RustlsConnector as Connector<In>>::Out;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
-        // A proxy that is reached by TLS, too, has its own name.
-        let named = self.named.as_ref().filter(|(host, _)| details.uri.host() == Some(host));
+        // A proxy on the way has its own name, and maybe no TLS.
+        let is_cluster = |url: &Uri| (url.scheme(), url.authority()) == (details.uri.scheme(), details.uri.authority());
+        let named = self.named.as_ref().filter(|(url, _)| is_cluster(url));
         let details = ConnectionDetails {
             uri: named.map_or(details.uri, |(_, uri)| uri),
             addrs: details.addrs.clone(),

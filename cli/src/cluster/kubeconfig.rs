@@ -1,6 +1,7 @@
-//! Which cluster a kubeconfig means, as kubectl reads it. Its text is read by `kube`.
+//! Which cluster a kubeconfig means, as kubectl reads it. What stands in one, how several are merged, and what a context
+//! is made of are `kube`'s; the text is read as every YAML is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kube::{
     Config,
@@ -13,6 +14,8 @@ use crate::{
     error::{Error, Result},
     files,
 };
+
+const LOOK: &str = "`kubectl config view --minify` shows what the context says";
 
 /// A cluster that may be asked.
 pub(super) struct Target {
@@ -69,7 +72,7 @@ fn read(access: &Access) -> Result<Option<Merged>> {
     let mut merged: Option<Merged> = None;
     for path in paths {
         let from = path.display().to_string();
-        let next = understood(&from, Kubeconfig::read_from(path))?;
+        let next = load(path)?;
         let kept = |user: &NamedAuthInfo| Kept { path: path.clone(), user: user.name.clone() };
         let new: Vec<Kept> = next.auth_infos.iter().map(kept).collect();
         merged = Some(match merged {
@@ -85,6 +88,35 @@ fn read(access: &Access) -> Result<Option<Merged>> {
             .hint("name one with --kubeconfig or KUBECONFIG"));
     }
     Ok(merged)
+}
+
+/// One kubeconfig. Paths in it are relative to where it stands.
+fn load(path: &Path) -> Result<Kubeconfig> {
+    let input = files::read(path)?;
+    if input.text.trim().is_empty() {
+        return Ok(Kubeconfig::default());
+    }
+    let mut kubeconfig: Kubeconfig = kseal_manifest::from_str(&input.text)
+        .map_err(|error| Error::input(format!("{}: not a kubeconfig", path.display())).because(&error).hint(LOOK))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let settle = |file: &mut Option<String>| {
+        if let Some(file) = file.as_mut().filter(|file| !file.is_empty()) {
+            *file = folder.join(&*file).to_string_lossy().into_owned();
+        }
+    };
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        settle(&mut cluster.certificate_authority);
+    }
+    for user in kubeconfig.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()) {
+        settle(&mut user.client_certificate);
+        settle(&mut user.client_key);
+        settle(&mut user.token_file);
+        // A bare name is looked for in PATH.
+        if let Some(exec) = user.exec.as_mut().filter(|exec| exec.command.as_ref().is_some_and(|it| it.contains('/'))) {
+            settle(&mut exec.command);
+        }
+    }
+    Ok(kubeconfig)
 }
 
 fn in_cluster(access: &Access) -> Result<Option<Target>> {
@@ -114,17 +146,8 @@ fn target(name: &str, config: Config, access: &Access, proxy: Option<&str>) -> R
 
 /// What `kube` says of a kubeconfig, in words that do not quote it: tokens stand in it.
 fn understood<T>(from: &str, read: Result<T, KubeconfigError>) -> Result<T> {
-    let broken = |what: &str| {
-        Error::input(format!("{from}: {what}")).hint("`kubectl config view --minify` shows what the context says")
-    };
+    let broken = |what: &str| Error::input(format!("{from}: {what}")).hint(LOOK);
     read.map_err(|error| match &error {
-        KubeconfigError::ReadConfig(error, path) => {
-            Error::file(format!("cannot read {}", path.display())).because(error)
-        }
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(place) => broken(&format!("line {}, column {}: not a kubeconfig", place.line(), place.column())),
-            None => broken("not a kubeconfig"),
-        },
         KubeconfigError::LoadCertificateAuthority(LoadDataError::ReadFile(error, path)) => {
             Error::file(format!("{from}: cannot read the certificate authority {}", path.display())).because(error)
         }

@@ -211,3 +211,68 @@ fn a_busy_server_is_asked_again_when_it_says_so() {
     fetch(&folder).exits_with(8);
     assert_eq!(server.lines().len(), 4);
 }
+
+#[test]
+fn kubeconfigs_are_read_as_tools_write_them() {
+    let (folder, server) = scene();
+    let url = server.url();
+    folder.write("token", "sesame\n");
+    let minikube = format!(
+        "apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority: ../.minikube/ca.crt
+    extensions:
+    - extension: {{last-update: 'Thu, 26 Nov 2026 14:00:00 UTC', provider: minikube.sigs.k8s.io, version: v1.40.0}}
+      name: cluster_info
+    server: https://192.168.49.2:8443
+  name: minikube
+- name: here
+  cluster: {{server: \"{url}\", insecure-skip-tls-verify: false, disable-compression: true}}
+- name: empty
+contexts:
+- context: {{cluster: here, namespace: default, user: here, extensions: []}}
+  name: here
+- context:
+    cluster: minikube
+    user: minikube
+  name: minikube
+current-context: here
+kind: Config
+preferences: {{colors: true}}
+users:
+- name: minikube
+  user: {{client-certificate: /nowhere/client.crt, client-key: /nowhere/client.key}}
+- name: eks
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1beta1
+      args: [--region, eu-central-1, eks, get-token, --cluster-name, prod]
+      command: aws
+      env: null
+      installHint: null
+      interactiveMode: IfAvailable
+      provideClusterInfo: false
+- name: here
+  user: {{tokenFile: ../token, as: eve, as-groups: [a, b], as-user-extra: {{scope: [x]}}}}
+"
+    );
+    let json = format!(
+        r#"{{"apiVersion":"v1","kind":"Config","preferences":{{}},"current-context":"here","users":null,"extensions":null,
+            "contexts":[{{"name":"here","context":{{"cluster":"c","user":"","namespace":""}}}}],
+            "clusters":[{{"name":"c","cluster":{{"server":"{url}","proxy-url":"","tls-server-name":""}}}}]}}"#
+    );
+    for text in [minikube, json] {
+        folder.write(".kube/config", &text);
+        fetch(&folder).succeeds();
+    }
+    let seen = server.seen();
+    assert_eq!(seen[0].header("authorization"), Some("Bearer sesame"));
+    assert_eq!(
+        (seen[0].header("impersonate-user"), seen[0].header("impersonate-extra-scope")),
+        (Some("eve"), Some("x"))
+    );
+    assert_eq!(seen[1].header("authorization"), None);
+    folder.kseal(&["status"]).exits_with(8);
+    assert!(server.lines()[2].contains("/namespaces/default/"), "{:?}", server.lines());
+}

@@ -66,6 +66,13 @@ fn what_is_kept_of_the_cluster_makes_room_and_what_is_kept_of_others_stays() {
     let run = verify(&folder).exits_with(1);
     assert!(run.stdout.contains("is not the newest key of ours"), "{}", run.stdout);
     assert!(!run.stdout.contains("no configured cluster"), "{}", run.stdout);
+    // A cluster that only has the name of a known one.
+    let own = folder.read("bundle.yaml").replace("name: local", "name: prod");
+    folder.write("own.yaml", &own);
+    folder.write(".kseal.yaml", "clusters: {prod: {bundle: own.yaml}}\n");
+    folder.kseal(&["encrypt", "--keys", "own.yaml", "-o", "db.yaml", "plain.yaml"]).succeeds();
+    let run = verify(&folder).exits_with(1);
+    assert!(!run.stdout.contains("no configured cluster"), "what is configured stays: {}", run.stdout);
     // A cluster that the file is not for.
     folder.write(".kseal.yaml", "clusters: {local: {bundle: bundle.yaml}}\n");
     folder.kseal(&["encrypt", "--keys", "bundle.yaml", "-o", "db.yaml", "plain.yaml"]).succeeds();

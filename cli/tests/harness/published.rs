@@ -3,13 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use kseal_api::{KeyState, SealingKeyBundle, names};
-use kseal_core::{Bundle, bundle::BundleKey};
-use kseal_crypto::{
-    PrivateKey, Suite,
-    bundle::{self, SignedContent},
-    encode_base64,
-    identity::IdentityKey,
-};
+use kseal_core::{bundle::BundleKey, keys::Publication};
+use kseal_crypto::{PrivateKey, Suite, identity::IdentityKey};
 use serde_json::{Value, json};
 
 /// Where the controller publishes, unless it is installed elsewhere.
@@ -34,28 +29,10 @@ impl Published {
 
     /// With its signature.
     pub(crate) fn signed(&self) -> SealingKeyBundle {
+        let (name, cluster_uid, keys) = (self.name.clone(), self.uid.clone(), self.keys.clone());
+        let publication = Publication { name, cluster_uid, keys, certificate: None };
         let identity = IdentityKey::from_seed(&[self.identity; 32]).expect("a seed");
-        let issued_at = "2026-11-22T05:00:00Z";
-        let keys: Vec<bundle::BundleKey> = self
-            .keys
-            .iter()
-            .map(|key| bundle::BundleKey {
-                public: key.public.clone(),
-                epoch: key.epoch,
-                created_at: key.created_at.clone(),
-                state: key.state.as_str().to_owned(),
-            })
-            .collect();
-        let (name, uid) = (&self.name, &self.uid);
-        let content =
-            SignedContent { name, cluster_uid: uid, serial: self.serial, issued_at, keys: &keys, certificate: "" };
-        let mut text = Bundle::local(&self.name, self.keys.clone(), None).to_local_text();
-        text.spec.cluster_uid = Some(self.uid.clone());
-        text.spec.identity = Some(encode_base64(identity.public().as_bytes()));
-        text.spec.serial = Some(self.serial);
-        text.spec.issued_at = Some(issued_at.to_owned());
-        text.spec.signature = Some(encode_base64(&identity.sign(&content.to_bytes())));
-        text
+        publication.sign(&identity, self.serial, "2026-11-22T05:00:00Z")
     }
 
     /// The ConfigMap in which it is published.

@@ -15,6 +15,7 @@ mod rewrap;
 mod scope;
 mod seal;
 pub mod sealed_annotation;
+mod secret_body;
 #[cfg(test)]
 mod testing;
 
@@ -26,3 +27,4 @@ pub use recipients::{Floor, RecipientError, sealing_keys};
 pub use rewrap::{Plan, Standing, Taint, plan, standing};
 pub use scope::{PlaceError, place, scope_of_upstream};
 pub use seal::{SealError, SealedItems, data_key_text, seal_native, seal_upstream};
+pub use secret_body::SecretBody;

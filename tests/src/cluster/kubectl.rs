@@ -1,4 +1,4 @@
-//! kubectl, as a person would run it.
+//! kubectl and kseal, as a person would run them.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::Cluster;
 
-/// A run of kubectl that has not begun.
+/// A run of kubectl, or of kseal, that has not begun.
 #[must_use = "it runs by `run` or `output`"]
 pub struct Kubectl {
     command: Command,
@@ -27,6 +27,17 @@ impl Cluster {
         command.env("KUBECACHEDIR", self.guard.folder().join("kubectl-cache")).env("HOME", self.guard.folder());
         command.current_dir(super::settings::root());
         Kubectl { command, stdin: Vec::new() }
+    }
+
+    /// kseal with these arguments, as the admin, in a folder. Builds it unless that is done.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn kseal<'a>(&self, folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<Kubectl> {
+        let mut command = Command::new(super::programs::kseal()?);
+        command.args(arguments).current_dir(folder).env_clear();
+        command.env("KUBECONFIG", self.admin_kubeconfig()).env("HOME", folder);
+        Ok(Kubectl { command, stdin: Vec::new() })
     }
 
     /// `kubectl apply` of a YAML text, as the admin, and what it printed.
@@ -48,6 +59,12 @@ impl Kubectl {
     /// As whom it runs, if not as the admin.
     pub fn kubeconfig(mut self, path: &Path) -> Self {
         self.command.env("KUBECONFIG", path);
+        self
+    }
+
+    /// A variable of its environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
         self
     }
 
@@ -73,8 +90,8 @@ impl Kubectl {
     pub async fn output(mut self) -> Result<Output> {
         spawn_blocking(move || {
             self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let mut child = self.command.spawn().context("cannot run kubectl")?;
-            let mut stdin = child.stdin.take().context("kubectl has no stdin")?;
+            let mut child = self.command.spawn().context("it cannot be run")?;
+            let mut stdin = child.stdin.take().context("it has no stdin")?;
             let text = self.stdin;
             let writer = std::thread::spawn(move || stdin.write_all(&text));
             let output = child.wait_with_output()?;

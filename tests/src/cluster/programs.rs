@@ -150,6 +150,28 @@ fn build_controller() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The command line of this tree, built once in a process. It is there already where all tests are run.
+pub(super) fn kseal() -> Result<PathBuf> {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut built = lock(&BUILT);
+    let program = built.take().map_or_else(build_kseal, Ok)?;
+    *built = Some(program.clone());
+    Ok(program)
+}
+
+fn build_kseal() -> Result<PathBuf> {
+    let target = settings::target()?;
+    // The features of the whole workspace, so that nothing has to be compiled twice.
+    let status = Command::new(settings::cargo())
+        .args(["build", "--quiet", "--locked", "--workspace", "--bin", "kseal", "--target-dir"])
+        .arg(&target)
+        .current_dir(settings::root())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "cargo build: {status}");
+    Ok(target.join("debug/kseal"))
+}
+
 /// One process at a time; the operating system takes it back from one that dies.
 struct Lock {
     _file: File,

@@ -1,15 +1,16 @@
 //! The cluster's identity, which signs what is published.
 
+use std::collections::BTreeMap;
+
 use kseal_api::names;
-use kseal_core::Bundle;
 use kseal_core::key_secret::{CREATED_AT, SEED};
+use kseal_core::{Bundle, SecretBody};
 use kseal_crypto::identity::{Identity, IdentityKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::read::FoundConfigMap;
 use super::{Fault, Keeping, seconds};
-use crate::keys::body::SecretBody;
 use crate::keys::secret::SecretText;
 use crate::keys::secrets;
 
@@ -80,10 +81,11 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let body = SecretBody {
             namespace: self.namespace(),
             name: names::IDENTITY,
-            label: None,
-            annotation: None,
+            labels: &BTreeMap::new(),
+            annotations: &BTreeMap::new(),
+            owner_reference: None,
             type_: names::IDENTITY_KEY_TYPE,
-            immutable: true,
+            immutable: Some(true),
             items: &[(SEED, identity.seed.as_slice()), (CREATED_AT, created_at.as_bytes())],
         };
         let answer = self.keeper.api.create(&secrets(self.namespace()), body.to_json()).await;

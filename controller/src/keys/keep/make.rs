@@ -1,6 +1,9 @@
 //! New keys. Making a key only adds: nothing that exists is changed for it, and nothing but the API server can hold it up.
 
+use std::collections::BTreeMap;
+
 use kseal_api::{KeyState, names};
+use kseal_core::SecretBody;
 use kseal_core::key_secret::{CREATED_AT, SEED, SUITE, TLS_CRT, TLS_KEY, TLS_TYPE};
 use kseal_core::keys::{KEY_PREFIX, key_name};
 use kseal_crypto::PrivateKey;
@@ -10,7 +13,6 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::{Fault, Keeping, seconds};
-use crate::keys::body::SecretBody;
 use crate::keys::{HeldKeys, secrets};
 
 /// A new native key, until it or another one of its name is seen in the cluster: a request that was in doubt is repeated
@@ -47,10 +49,11 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let body = SecretBody {
             namespace: &self.keeper.settings.namespace,
             name: &new.secret,
-            label: Some((names::KEY_STATE, KeyState::Active.as_str())),
-            annotation: Some((names::FINGERPRINT, &fingerprint)),
+            labels: &one(names::KEY_STATE, KeyState::Active.as_str()),
+            annotations: &one(names::FINGERPRINT, &fingerprint),
+            owner_reference: None,
             type_: names::SEALING_KEY_TYPE,
-            immutable: true,
+            immutable: Some(true),
             items: &[
                 (SUITE, new.key.public().suite().name().as_bytes()),
                 (SEED, new.key.seed()),
@@ -78,10 +81,11 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let body = SecretBody {
             namespace: &self.keeper.settings.namespace,
             name: &secret,
-            label: Some((names::UPSTREAM_KEY, names::UPSTREAM_KEY_ACTIVE)),
-            annotation: None,
+            labels: &one(names::UPSTREAM_KEY, names::UPSTREAM_KEY_ACTIVE),
+            annotations: &BTreeMap::new(),
+            owner_reference: None,
             type_: TLS_TYPE,
-            immutable: false,
+            immutable: None,
             items: &[(TLS_CRT, new.certificate.as_bytes()), (TLS_KEY, new.pem.as_bytes())],
         };
         let body = body.to_json();
@@ -126,4 +130,9 @@ impl<R: CryptoRng + Send> Keeping<R> {
             Err(error) => Err(Fault::Api(step, error)),
         }
     }
+}
+
+/// A map of one entry.
+fn one(name: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(name.to_owned(), value.to_owned())])
 }

@@ -9,6 +9,10 @@ use super::{Group, Request, Trouble, status::Outcome};
 /// Longer notes are refused by the API server.
 const MAX_MESSAGE: usize = 1_000;
 
+/// What upstream says of an immutable Secret.
+const UPSTREAM_IMMUTABLE: &str = "the target Secret is immutable. Once a Secret is marked as immutable, it is not possible \
+     to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret.";
+
 /// An event about one object.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
@@ -81,6 +85,9 @@ fn words(request: &Request, trouble: &Trouble) -> (&'static str, String) {
         (Group::Upstream, Trouble::Contents { .. } | Trouble::Shape | Trouble::Unsupported(_)) => {
             ("ErrUnsealFailed", format!("Failed to unseal: {message}"))
         }
+        (Group::Upstream, Trouble::Immutable) => {
+            ("ErrUpdateFailed", format!("Error updating {}/{}: {UPSTREAM_IMMUTABLE}", request.namespace, request.name))
+        }
         (Group::Upstream, _) => {
             let upstreams = message.strip_prefix("failed update: ").map(ToOwned::to_owned);
             ("ErrUpdateFailed", upstreams.unwrap_or(message))
@@ -135,5 +142,9 @@ mod tests {
         assert_eq!(body["source"]["component"], "sealed-secrets");
         assert_eq!((&body["metadata"]["name"], &body["involvedObject"]["uid"]), (&json!("db.1a"), &json!("u1")));
         assert_eq!(right(&failed(Group::Upstream, "NoKey"), false), Some("Unsealed"));
+        let event = Event::of(&request, &Outcome::Wrong(&Trouble::Immutable), false).unwrap();
+        let begins =
+            "Error updating prod/db: the target Secret is immutable. Once a Secret is marked as immutable, it is not";
+        assert!(event.message.starts_with(begins), "{}", event.message);
     }
 }

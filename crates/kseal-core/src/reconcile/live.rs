@@ -84,7 +84,7 @@ pub struct LiveSecret {
 }
 
 /// What we set of a Secret before, so that what the template no longer has can be taken back.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Applied {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

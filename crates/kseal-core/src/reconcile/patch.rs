@@ -8,11 +8,8 @@ use kseal_crypto::{Plaintext, Zeroizing};
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{
-    LiveSecret, Request, Take,
-    body::{self, Data, Item},
-    ownership::ClaimedBy,
-};
+use super::{LiveSecret, Request, Take, body, live::Applied, ownership::ClaimedBy};
+use crate::secret_body::{Data, Item, to_json};
 
 /// The patch. `without_data`: the Secret is known to have no field `data`, so that items cannot be added to it one by one.
 #[must_use]
@@ -23,25 +20,34 @@ pub fn patch(
     values: &BTreeMap<String, Plaintext>,
     without_data: bool,
 ) -> Zeroizing<Vec<u8>> {
+    let items: Vec<_> = values.iter().map(|(item, value)| (item.as_str(), value.as_slice())).collect();
+    let before = before(live, take);
     let mut patch = Patch(vec![
         Operation::new("test", "/type", Content::Json(json!(request.desired.type_))),
         Operation::new("replace", "/metadata/resourceVersion", Content::Json(json!(live.resource_version))),
     ]);
     if take.merge && !without_data {
-        patch.merge(values, &live.applied.items);
+        patch.merge(&items, &before.items);
     } else {
-        patch.add("/data", Content::Data(values));
+        patch.add("/data", Content::Data(&items));
     }
     if let Some(immutable) = body::immutable(request).filter(|_| !take.merge) {
         patch.add("/immutable", Content::Json(json!(immutable)));
     }
-    patch.map("labels", &request.desired.labels, &live.labels, &live.applied.labels);
+    patch.map("labels", &request.desired.labels, &live.labels, &before.labels);
     let annotations = body::annotations(request, take.by, take.merge, values);
-    let mut ours = live.applied.annotations.clone();
+    let mut ours = before.annotations;
     ours.extend([names::APPLIED.to_owned(), names::OWNER_UID.to_owned()]);
     patch.map("annotations", &annotations, &live.annotations, &ours);
     patch.owner(request, live, take.by);
-    body::to_vec(&patch.0)
+    to_json(&patch.0)
+}
+
+/// What is taken back where it is wanted no more. Into somebody else's Secret only what is noted there was set by us: that a
+/// manager of the name of upstream's set the rest says nothing, since many programs have that name.
+fn before(live: &LiveSecret, take: Take) -> Applied {
+    let is_noted = live.annotations.contains(names::APPLIED);
+    if take.merge && !is_noted { Applied::default() } else { live.applied.clone() }
 }
 
 struct Patch<'a>(Vec<Operation<'a>>);
@@ -57,14 +63,14 @@ impl<'a> Patch<'a> {
 
     /// Items that went are set before they are removed, since removing what is not there fails the whole patch, and
     /// whether it is there cannot be seen.
-    fn merge(&mut self, values: &'a BTreeMap<String, Plaintext>, before: &BTreeSet<String>) {
-        for item in before.iter().filter(|item| !values.contains_key(*item)) {
+    fn merge(&mut self, items: &'a [(&'a str, &'a [u8])], before: &BTreeSet<String>) {
+        for item in before.iter().filter(|gone| !items.iter().any(|(item, _)| item == gone)) {
             let path = format!("/data/{}", escaped(item));
             self.add(&path, Content::Json(json!("")));
             self.remove(&path);
         }
-        for (item, value) in values {
-            self.add(&format!("/data/{}", escaped(item)), Content::Item(value));
+        for (item, octets) in items {
+            self.add(&format!("/data/{}", escaped(item)), Content::Item(octets));
         }
     }
 
@@ -131,16 +137,16 @@ impl<'a> Operation<'a> {
 
 enum Content<'a> {
     Json(Value),
-    Item(&'a Plaintext),
-    Data(&'a BTreeMap<String, Plaintext>),
+    Item(&'a [u8]),
+    Data(&'a [(&'a str, &'a [u8])]),
 }
 
 impl Serialize for Content<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Json(value) => value.serialize(serializer),
-            Self::Item(value) => Item(value).serialize(serializer),
-            Self::Data(values) => Data(values).serialize(serializer),
+            Self::Item(octets) => Item(octets).serialize(serializer),
+            Self::Data(items) => Data(items).serialize(serializer),
         }
     }
 }

@@ -97,6 +97,26 @@ fn merging_touches_only_its_own_items() {
 }
 
 #[test]
+fn merging_takes_nothing_back_from_who_has_the_name_of_upstreams_controller() {
+    let metadata = json!({"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "1"});
+    let upstreams = json!({"metadata": metadata, "spec": {"encryptedData": {}}}).to_string();
+    let upstreams = Request::read(Group::Upstream, upstreams.as_bytes()).unwrap();
+    for (request, consent) in
+        [(request("Merge", &json!({})), "kseal.dev/managed"), (upstreams, "sealedsecrets.bitnami.com/patch")]
+    {
+        let set = json!({"f:metadata": {"f:labels": {"f:app": {}}, "f:annotations": {format!("f:{consent}"): {}}}});
+        let secret = json!({"metadata": {"name": "db", "uid": "s1", "resourceVersion": "7",
+            "labels": {"app": "theirs"}, "annotations": {consent: "true"},
+            "managedFields": [{"manager": "controller", "operation": "Update", "fieldsV1": set}],
+        }, "type": "Opaque", "data": {"theirs": "eA=="}});
+        let after = patched(&secret, &request, &values(&[("a", "1")]), false).unwrap();
+        assert_eq!(after["data"], json!({"theirs": "eA==", "a": "MQ=="}));
+        assert_eq!(after["metadata"]["labels"], secret["metadata"]["labels"]);
+        assert_eq!(after["metadata"]["annotations"][consent], "true");
+    }
+}
+
+#[test]
 fn a_secret_without_data_takes_items_on_the_second_try() {
     let secret = json!({"metadata": {"name": "db", "uid": "s1", "resourceVersion": "7",
         "annotations": {"kseal.dev/managed": "true"}}, "type": "Opaque"});
