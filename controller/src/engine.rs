@@ -158,7 +158,10 @@ impl Engine {
         let now = Instant::now();
         match (event, which.0) {
             (Event::Started, _) => self.state().started(which),
-            (Event::Synced { resource_version }, _) => self.state().synced(which, *resource_version, now),
+            (Event::Synced { resource_version }, _) => {
+                tracing::info!(resource, namespace = which.1.as_deref(), "listed");
+                self.state().synced(which, *resource_version, now);
+            }
             (Event::Present { object, initial }, Kind::Sealed(group)) => {
                 let Some(sighting) = Sighting::read(group, object) else { return };
                 self.state().saw_object(which, &sighting, object, *initial, now);

@@ -4,11 +4,11 @@
 //! TLS on hyper's connections, without Nagle's delay. Of the controller it knows nothing, so that what slows the
 //! controller does not slow it too.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use http::{
-    HeaderValue, Method, Request,
+    HeaderValue, Method, Request, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
 };
 use http_body_util::BodyExt as _;
@@ -21,10 +21,12 @@ use kube::{
     client::{Body, ConfigExt as _},
     config::{KubeConfigOptions, Kubeconfig},
 };
+use tokio::time::sleep;
 use tower::{BoxError, ServiceBuilder};
 
 /// What one connection reads ahead at most, as the controller has it.
 const READ_AHEAD: usize = 64 * 1024;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How much of each object is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +130,14 @@ pub async fn watch(
         |version| format!("resourceVersion={version}"),
     );
     let path = format!("{collection}?watch=true&allowWatchBookmarks=true&timeoutSeconds=3600&{from}");
-    let answer = client.send(Request::get(&path).header(ACCEPT, part.accept()).body(Body::empty())?).await?;
+    let answer = loop {
+        let answer = client.send(Request::get(&path).header(ACCEPT, part.accept()).body(Body::empty())?).await?;
+        // A server that has just started still reads what it is to be watched for.
+        if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+            break answer;
+        }
+        sleep(PAUSE).await;
+    };
     ensure!(answer.status().is_success(), "GET {path}: {}", answer.status());
     let mut body = answer.into_body();
     let mut rest: Vec<u8> = Vec::with_capacity(READ_AHEAD);

@@ -96,11 +96,6 @@ impl Counted {
         counted
     }
 
-    /// Requests of this verb for this resource.
-    pub(super) fn of(&self, verb: &str, resource: &str) -> u64 {
-        self.requests.get(&(verb.to_owned(), resource.to_owned())).copied().unwrap_or(0)
-    }
-
     /// Everything but what no object is the cause of: the lease, the keys, the watches.
     pub(super) fn writes(&self) -> u64 {
         let is_write = |verb: &str| matches!(verb, "create" | "update" | "patch" | "delete");
