@@ -31,6 +31,7 @@ pub(super) async fn row(plan: &Plan, table: &mut Table) -> Result<()> {
     let field = Field::new(&cluster, &kseal, NAMESPACES, plan.judges).await?;
     let recipe = field.native(&[]).await?;
     field.create(&recipe, 0..count).await?;
+    field.calm().await?;
     let one_key = cluster.snapshot().await?;
     let one = round(&field, &one_key, &recipe, count, &options(&[])).await?;
 

@@ -102,6 +102,7 @@ async fn pairs(
     arguments: &[&str],
 ) -> Result<Vec<(Round, Round)>> {
     field.create(recipe, 0..count).await?;
+    field.calm().await?;
     let snapshot: Snapshot = field.cluster.snapshot().await?;
     let (ours, bare) = (options(arguments), bare_client(recipe)?);
     let mut rounds = Vec::new();
