@@ -109,7 +109,7 @@ impl Engine {
     fn new(context: Context) -> Self {
         let settings = &context.settings;
         let share = settings.workers.div_ceil(2);
-        let state = State::new(settings.namespaces.len().max(1), share, Instant::now());
+        let state = State::new(share, Instant::now());
         Self {
             state: Mutex::new(state),
             work: Notify::new(),

@@ -33,15 +33,16 @@ impl Queue {
         self.lanes(class).push(id);
     }
 
-    /// The next object of a namespace that `admits` one more; the backlog is left alone where it is not `open`.
-    pub(super) fn pop(&mut self, open: bool, admits: impl Fn(&str) -> bool) -> Option<Id> {
+    /// The next object of a namespace that `admits` one more of its class; the backlog is left alone unless `is_open`.
+    pub(super) fn pop(&mut self, is_open: bool, admits: impl Fn(&Arc<str>, Class) -> bool) -> Option<Id> {
         self.turn = self.turn.wrapping_add(1);
         let order = if self.turn.is_multiple_of(BACKLOG_SHARE) {
             [Class::Backlog, Class::Live]
         } else {
             [Class::Live, Class::Backlog]
         };
-        order.into_iter().filter(|class| open || *class == Class::Live).find_map(|class| self.lanes(class).pop(&admits))
+        let order = order.into_iter().filter(|class| is_open || *class == Class::Live);
+        order.into_iter().find_map(|class| self.lanes(class).pop(|namespace| admits(namespace, class)))
     }
 
     /// Takes one object out of the backlog, because it became urgent.
@@ -101,7 +102,7 @@ impl Lanes {
         self.len += 1;
     }
 
-    fn pop(&mut self, admits: &impl Fn(&str) -> bool) -> Option<Id> {
+    fn pop(&mut self, admits: impl Fn(&Arc<str>) -> bool) -> Option<Id> {
         let (time, namespace) = self.order.iter().find(|(_, namespace)| admits(namespace))?.clone();
         self.order.remove(&(time, Arc::clone(&namespace)));
         let lane = self.by_namespace.get_mut(&namespace)?;
@@ -157,7 +158,7 @@ mod tests {
     }
 
     fn order(queue: &mut Queue) -> Vec<String> {
-        std::iter::from_fn(|| queue.pop(true, |_| true)).map(|id| format!("{}/{}", id.namespace, id.name)).collect()
+        std::iter::from_fn(|| queue.pop(true, |_, _| true)).map(|id| format!("{}/{}", id.namespace, id.name)).collect()
     }
 
     #[test]
@@ -166,7 +167,7 @@ mod tests {
         for number in 0..100 {
             queue.push(id("flood", &number.to_string()), Class::Live);
         }
-        queue.pop(true, |_| true);
+        queue.pop(true, |_, _| true);
         queue.push(id("quiet", "one"), Class::Live);
         let place = order(&mut queue).iter().position(|id| id == "quiet/one").unwrap();
         assert!(place <= 1, "{place}");
@@ -192,7 +193,7 @@ mod tests {
             queue.push(id("good", &number.to_string()), Class::Live);
         }
         let mut order = Vec::new();
-        while let Some(id) = queue.pop(true, |_| true) {
+        while let Some(id) = queue.pop(true, |_, _| true) {
             queue.charge(&id.namespace, if &*id.namespace == "junk" { 100 } else { 0 });
             order.push(id.namespace.to_string());
         }
@@ -203,7 +204,7 @@ mod tests {
     fn a_debt_outlives_an_empty_lane() {
         let mut queue = Queue::default();
         queue.push(id("junk", "0"), Class::Live);
-        let junk = queue.pop(true, |_| true).unwrap().namespace;
+        let junk = queue.pop(true, |_, _| true).unwrap().namespace;
         queue.charge(&junk, 100);
         queue.push(id("junk", "1"), Class::Live);
         for number in 0..5 {
@@ -216,10 +217,10 @@ mod tests {
     fn a_closed_backlog_and_a_full_namespace_are_passed_over() {
         let mut queue = Queue::default();
         queue.push(id("a", "old"), Class::Backlog);
-        assert!(queue.pop(false, |_| true).is_none());
+        assert!(queue.pop(false, |_, _| true).is_none());
         queue.push(id("a", "new"), Class::Live);
         queue.push(id("b", "new"), Class::Live);
-        assert_eq!(&*queue.pop(true, |namespace| namespace != "a").unwrap().namespace, "b");
+        assert_eq!(&*queue.pop(true, |namespace, _| &**namespace != "a").unwrap().namespace, "b");
         queue.promote(&id("a", "old"));
         assert_eq!((queue.len(Class::Live), queue.len(Class::Backlog)), (2, 0));
     }

@@ -95,7 +95,6 @@ pub(super) struct State {
     /// How many objects of one namespace may be worked on at once.
     share: usize,
     bodies: usize,
-    secrets: usize,
     keys_arrived: u64,
     origin: Instant,
 }
@@ -123,9 +122,8 @@ struct Answer {
 }
 
 impl State {
-    /// `secrets`: how many collections of Secrets there are. `share`: how many objects of one namespace may be worked
-    /// on at once.
-    pub(super) fn new(secrets: usize, share: usize, now: Instant) -> Self {
+    /// `share`: how many objects of one namespace may be worked on at once.
+    pub(super) fn new(share: usize, now: Instant) -> Self {
         Self {
             table: Table::default(),
             queue: Queue::default(),
@@ -137,7 +135,6 @@ impl State {
             running: HashMap::new(),
             share,
             bodies: 0,
-            secrets,
             keys_arrived: 0,
             origin: now,
         }
@@ -190,7 +187,7 @@ impl State {
                 }
             }
         }
-        self.judge_all(now);
+        self.judge_all(source.1.as_ref(), now);
     }
 
     fn distrust(&mut self, group: Group, namespace: Option<&str>, doubtful: impl Fn(Standing) -> bool) {
@@ -202,21 +199,20 @@ impl State {
         }
     }
 
-    /// Whether all collections of Secrets are known whole: only then a status can be believed.
-    pub(super) fn knows_secrets(&self) -> bool {
-        let synced = self.rounds.iter().filter(|((kind, _), listing)| *kind == Kind::Secrets && listing.synced);
-        synced.count() >= self.secrets
+    /// Whether the Secrets of a namespace are known whole: only then a status of there can be believed. A namespace that
+    /// may not be looked at holds up no other.
+    pub(super) fn knows_secrets(&self, namespace: &Arc<str>) -> bool {
+        knows_secrets(&self.rounds, namespace)
     }
 
-    fn judge_all(&mut self, now: Instant) {
-        if !self.knows_secrets() {
+    /// Queues what has work, of a collection's namespace or of all.
+    fn judge_all(&mut self, of: Option<&Arc<str>>, now: Instant) {
+        if !lists_secrets(&self.rounds, of) {
             return;
         }
         for group in Group::ALL {
-            let all: Vec<Id> = self
-                .table
-                .ids(group, None, |entry, record| record.place == Place::Rest && entry.has_work(group))
-                .collect();
+            let has_work = |entry: &Entry, record: &Record| record.place == Place::Rest && entry.has_work(group);
+            let all: Vec<Id> = self.table.ids(group, of.map(AsRef::as_ref), has_work).collect();
             for id in all {
                 self.enqueue(&id, Class::Backlog, now);
             }
@@ -268,7 +264,7 @@ impl State {
         // What was never looked at is as urgent when it comes with a list.
         let class = if initial && sighting.has_status { Class::Backlog } else { Class::Live };
         let unbelieved = matches!(self.table.record(&id), Some(record) if record.standing == Standing::Unknown);
-        if (unbelieved || self.knows_secrets()) && self.has_work(&id) {
+        if (unbelieved || self.knows_secrets(&id.namespace)) && self.has_work(&id) {
             self.enqueue(&id, class, now);
         }
         self.keep_body(&id, body, initial);
@@ -340,11 +336,11 @@ impl State {
     }
 
     fn secret_changed(&mut self, namespace: &str, name: &str, other: bool, now: Instant) {
-        if !self.knows_secrets() {
-            return;
-        }
         for group in Group::ALL {
             let Some(id) = self.table.id(group, namespace, name) else { continue };
+            if !self.knows_secrets(&id.namespace) {
+                return;
+            }
             let Some(record) = self.table.record(&id) else { continue };
             match record.standing {
                 Standing::Wrong(_) if other => self.look_again(&id, now),
@@ -424,10 +420,15 @@ impl State {
     /// The next job, if there is one.
     pub(super) fn next(&mut self, now: Instant) -> Option<Job> {
         self.wake(now);
-        let (open, millis, keys_arrived) = (self.knows_secrets(), self.millis(now), self.keys_arrived);
+        let (millis, keys_arrived) = (self.millis(now), self.keys_arrived);
+        let is_open = self.rounds.iter().any(|((kind, _), listing)| *kind == Kind::Secrets && listing.synced);
         loop {
-            let (running, share) = (&self.running, self.share);
-            let id = self.queue.pop(open, |namespace| running.get(namespace).is_none_or(|count| *count < share))?;
+            let (rounds, running, share) = (&self.rounds, &self.running, self.share);
+            let admits = |namespace: &Arc<str>, class| {
+                let is_known = class == Class::Live || knows_secrets(rounds, namespace);
+                is_known && running.get(namespace).is_none_or(|count| *count < share)
+            };
+            let id = self.queue.pop(is_open, admits)?;
             let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { continue };
             let (secret, predecessor) = (entry.secret.map(|(mark, _)| mark), entry.predecessor(id.group));
             let has_work = entry.has_work(id.group);
@@ -565,6 +566,14 @@ impl State {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((due, _))| *due)
     }
+}
+
+fn knows_secrets(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>) -> bool {
+    lists_secrets(rounds, None) || lists_secrets(rounds, Some(namespace))
+}
+
+fn lists_secrets(rounds: &HashMap<Source, Listing>, of: Option<&Arc<str>>) -> bool {
+    rounds.get(&(Kind::Secrets, of.cloned())).is_some_and(|listing| listing.synced)
 }
 
 /// The round of the list that covers Secrets of a namespace.

@@ -62,7 +62,7 @@ fn mark(uid: &str, version: u64, owner: Option<&str>) -> Mark {
 impl World {
     /// Everything was listed and is empty.
     fn empty() -> Self {
-        let mut world = Self { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+        let mut world = Self { state: State::new(8, Instant::now()), now: Instant::now() };
         for source in [NATIVE, UPSTREAM, SECRETS] {
             world.list(&source, 1, |_| ());
         }
@@ -128,7 +128,7 @@ impl World {
 #[test]
 fn a_restart_with_everything_in_sync_finds_no_work() {
     for secrets_first in [true, false] {
-        let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+        let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
         let objects = |world: &mut World| world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
         let secrets =
             |world: &mut World| world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 20, Some("db"))));
@@ -147,7 +147,7 @@ fn a_restart_with_everything_in_sync_finds_no_work() {
 fn a_status_is_believed_only_if_the_secret_is_the_very_same() {
     let others = [None, Some(mark("s", 21, Some("db"))), Some(mark("t", 20, Some("db")))];
     for secret in others {
-        let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+        let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
         world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
         assert!(world.next().is_none(), "the Secrets are not known yet");
         world.list(&SECRETS, 50, |world| secret.into_iter().for_each(|mark| world.see_secret("db", mark)));
@@ -156,8 +156,30 @@ fn a_status_is_believed_only_if_the_secret_is_the_very_same() {
 }
 
 #[test]
+fn a_namespace_that_may_not_be_looked_at_holds_up_no_other() {
+    let of = |kind, namespace: &str| (kind, Some(Arc::from(namespace)));
+    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+    // Nothing ever comes of the Secrets of `other`.
+    world.state.started(&of(Kind::Secrets, "other"));
+    let (sealed, secrets) = (of(Kind::Sealed(Group::Native), "prod"), of(Kind::Secrets, "prod"));
+    let db = object("db").recorded(20);
+    world.list(&sealed, 50, |world| {
+        world.state.saw_object(&sealed, &db.sighting(), &db.body(), true, world.now);
+    });
+    assert!(world.next().is_none(), "its own Secrets are not known yet");
+    world.list(&secrets, 50, |world| {
+        world.state.saw_secret(&secrets, "prod", "db", mark("s", 21, Some("db")), world.now);
+    });
+    let job = world.next().unwrap();
+    world.right(&job, &db, 22);
+    world.pass(60);
+    world.state.lost_secret(&secrets, "prod", "db", mark("s", 23, Some("db")), world.now);
+    assert_eq!(world.names(), ["db"]);
+}
+
+#[test]
 fn a_fresh_object_does_not_wait_for_the_secrets_but_a_resync_does() {
-    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
     world.state.started(&NATIVE);
     let old = Object { status: json!({"observedGeneration": 1}), ..object("old") };
     world.see(&old, true);
@@ -454,7 +476,7 @@ fn what_was_handed_over_stays_so_in_whichever_order_it_is_read_again() {
         ..object("db")
     };
     let native = Object { uid: "new", ..object("db") }.recorded(40);
-    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
     world.list(&UPSTREAM, 50, |world| world.see(&upstream, true));
     world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 40, Some("new"))));
     assert!(world.next().is_none(), "the native one has not passed by yet");
