@@ -136,6 +136,19 @@ mod tests {
         assert!(!said.contains("hunter2"), "{said}");
     }
 
+    /// Names within objects are written by whoever may write the object. A field called `message` would be taken for
+    /// the line's own words, and not be quoted.
+    #[test]
+    fn what_others_named_stays_within_its_quotes() {
+        let name = "x\n2026-11-26T00:00:00Z ERROR forged\r\u{1b}[2J";
+        let lines = lines(LogFormat::Text, LogLevel::Info, || {
+            tracing::warn!(target: "kseal_controller", why = name.to_owned(), "not right");
+        });
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert!(line.contains(r#"not right why="x\n2026-"#), "{line}");
+        assert!(!line.contains(['\r', '\u{1b}']), "{line}");
+    }
+
     #[test]
     fn json_is_one_object_a_line_with_its_fields() {
         let lines = lines(LogFormat::Json, LogLevel::Info, || {

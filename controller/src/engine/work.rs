@@ -212,13 +212,7 @@ impl Engine {
             return again(after);
         }
         let reason = trouble.reason();
-        tracing::warn!(
-            namespace,
-            name,
-            reason,
-            message = trouble.message(request.group, name),
-            "the Secret is not right"
-        );
+        tracing::warn!(namespace, name, reason, why = trouble.message(request.group, name), "the Secret is not right");
         match self.tell(request, &status::Outcome::Wrong(trouble), false).await {
             Ok(()) => {
                 let retry = trouble.retry();
