@@ -153,14 +153,16 @@ impl Spec {
 
     /// Upstream's schema admits anything as an item, and unknown fields in the template's metadata.
     fn upstream(place: ObjectRef, annotations: &Annotations<'_>, text: &str) -> Self {
-        let spec: LooseSpec = serde_json::from_str(text).unwrap_or_default();
+        let spec = serde_json::from_str::<LooseSpec>(text);
+        // Such as one of more depth than the parser has stack for.
+        let mut problem = spec.is_err().then_some(Trouble::Shape);
+        let spec = spec.unwrap_or_default();
         // An array would pass for a struct.
         let template = match spec.template {
             None | Some(Value::Null) => Some(LooseTemplate::default()),
             Some(object @ Value::Object(_)) => serde_json::from_value(object).ok(),
             Some(_) => None,
         };
-        let mut problem = None;
         let (mut items, mut strange) = (BTreeMap::new(), Vec::new());
         match spec.encrypted_data {
             Value::Null => {}
@@ -287,6 +289,17 @@ mod tests {
         assert!(read(Group::Upstream, &json!({}), &nothing).problem().is_none());
         let pull = json!({"scope": "Strict", "imagePullSecret": {"serviceAccounts": {"all": true}}});
         assert!(matches!(read(Group::Native, &json!({}), &pull).problem(), Some(Trouble::Unsupported(_))));
+    }
+
+    /// An object without values would empty its Secret.
+    #[test]
+    fn a_spec_that_cannot_be_read_is_not_one_without_values() {
+        let deep = (0..200).fold(json!("x"), |inner, _| json!({"a": inner}));
+        for spec in [json!({"encryptedData": {"a": deep}}), json!({"template": {"metadata": deep}}), json!(null)] {
+            let request = read(Group::Upstream, &json!({}), &spec);
+            assert_eq!(request.problem().map(Trouble::reason), Some("Malformed"));
+        }
+        assert!(read(Group::Upstream, &json!({}), &json!({})).problem().is_none());
     }
 
     #[test]
