@@ -227,7 +227,8 @@ impl Engine {
         self.deadline.notify_one();
     }
 
-    /// Wakes a worker when something is due.
+    /// Wakes a worker when something is due. What is due is taken note of here and not left to a worker, who finds no job
+    /// where all of it was done already, and would not tell that the next deadline is another one.
     async fn keep_time(&self) {
         loop {
             let changed = self.deadline.notified();
@@ -236,9 +237,8 @@ impl Engine {
                 Some(deadline) => tokio::select! {
                     () = changed => {}
                     () = sleep_until(deadline) => {
+                        self.state().wake(Instant::now());
                         self.work.notify_one();
-                        // The worker that takes it changes the deadline.
-                        self.deadline.notified().await;
                     }
                 },
                 None => changed.await,

@@ -540,7 +540,8 @@ impl State {
         self.queue.charge(namespace, cost);
     }
 
-    fn wake(&mut self, now: Instant) {
+    /// Takes note of what is due.
+    pub(super) fn wake(&mut self, now: Instant) {
         while self.timers.peek().is_some_and(|Reverse((due, _))| *due <= now) {
             let Some(Reverse((_, id))) = self.timers.pop() else { return };
             let due = self.failures.get_mut(&id).filter(|failing| failing.due.is_some_and(|due| due <= now));
