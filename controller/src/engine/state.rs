@@ -13,7 +13,7 @@ use kseal_crypto::Fingerprint;
 use tokio::time::Instant;
 
 use super::queue::{Class, Queue};
-use super::table::{Entry, Id, Place, Record, Round, Standing, Table, standing};
+use super::table::{Entry, Id, Place, Record, Round, Standing, Table, concerns_us, standing};
 use waiting::Waiting;
 
 /// Bodies of waiting objects may take so many bytes in all; beyond that an object is fetched when its turn comes.
@@ -308,7 +308,7 @@ impl State {
         let listing = self.rounds.entry(source.clone()).or_default();
         let round = listing.round;
         listing.newest = listing.newest.max(mark.resource_version);
-        if self.table.get(namespace, name).is_none() && mark.claim.owner.is_none() {
+        if self.table.get(namespace, name).is_none() && !concerns_us(&mark) {
             return;
         }
         let (_, _, entry) = self.table.entry(namespace, name);

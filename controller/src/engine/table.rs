@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kseal_core::reconcile::{Digest, Group, Mark, Retry, Sighting, Uid};
+use kseal_core::reconcile::{Claim, Digest, Group, Mark, Retry, Sighting, Uid};
 
 /// Names one sealed object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,6 +104,12 @@ pub(super) fn standing(sighting: &Sighting) -> Standing {
     }
 }
 
+/// Whether a Secret is kept in mind before any object of its name was seen: it says that it is a sealed object's, or consents
+/// to be written, which is all that some Secrets of upstream's objects say.
+pub(super) fn concerns_us(mark: &Mark) -> bool {
+    mark.claim != Claim::default()
+}
+
 impl Entry {
     pub(super) fn get(&self, group: Group) -> Option<&Record> {
         match group {
@@ -156,9 +162,7 @@ impl Entry {
     }
 
     fn is_empty(&self) -> bool {
-        self.native.is_none()
-            && self.upstream.is_none()
-            && self.secret.is_none_or(|(mark, _)| mark.claim.owner.is_none())
+        self.native.is_none() && self.upstream.is_none() && self.secret.is_none_or(|(mark, _)| !concerns_us(&mark))
     }
 }
 

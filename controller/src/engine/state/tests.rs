@@ -144,6 +144,20 @@ fn a_restart_with_everything_in_sync_finds_no_work() {
 }
 
 #[test]
+fn a_secret_that_only_consents_is_known_when_its_object_comes() {
+    let db = object("db").recorded(20);
+    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    let claim = Claim { upstream_patch: true, ..Claim::default() };
+    world.list(&SECRETS, 50, |world| {
+        world.see_secret("db", Mark { claim, ..mark("s", 20, None) });
+        world.see_secret("foreign", mark("x", 21, None));
+    });
+    assert!(world.state.table.get("prod", "foreign").is_none());
+    world.list(&NATIVE, 50, |world| world.see(&db, true));
+    assert!(world.next().is_none());
+}
+
+#[test]
 fn a_status_is_believed_only_if_the_secret_is_the_very_same() {
     let others = [None, Some(mark("s", 21, Some("db"))), Some(mark("t", 20, Some("db")))];
     for secret in others {
