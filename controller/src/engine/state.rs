@@ -343,6 +343,8 @@ impl State {
             }
             let Some(record) = self.table.record(&id) else { continue };
             match record.standing {
+                // Its time comes by itself, and not before the server wants it: what changed may be what we wrote.
+                Standing::Wrong(Retry::Backoff) => {}
                 Standing::Wrong(_) if other => self.look_again(&id, now),
                 Standing::Right { .. } | Standing::Unknown if self.has_work(&id) => self.enqueue(&id, Class::Live, now),
                 _ => {}

@@ -309,6 +309,22 @@ fn what_failed_is_tried_again_for_ever_and_ever_more_slowly() {
 }
 
 #[test]
+fn our_own_write_is_no_reason_to_come_again_sooner_than_the_server_wants() {
+    let db = object("db");
+    let mut world = World::empty();
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    // The Secret was made, and the status refused.
+    let after = Some(Duration::from_secs(5));
+    world.done(&job, &db, Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new() });
+    world.see_secret("db", mark("s", 20, Some("db")));
+    world.pass(4);
+    assert!(world.next().is_none());
+    world.pass(2);
+    assert!(world.next().is_some());
+}
+
+#[test]
 fn objects_go_on_when_their_key_arrives() {
     let key = || PrivateKey::generate(Suite::X25519, &mut UnwrapErr(getrandom::SysRng)).fingerprint();
     let (mine, other) = (key(), key());
