@@ -146,7 +146,7 @@ fn a_restart_with_everything_in_sync_finds_no_work() {
 #[test]
 fn a_secret_that_only_consents_is_known_when_its_object_comes() {
     let db = object("db").recorded(20);
-    let mut world = World { state: State::new(1, 8, Instant::now()), now: Instant::now() };
+    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
     let claim = Claim { upstream_patch: true, ..Claim::default() };
     world.list(&SECRETS, 50, |world| {
         world.see_secret("db", Mark { claim, ..mark("s", 20, None) });
