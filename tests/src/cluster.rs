@@ -30,6 +30,7 @@ mod parts;
 mod port;
 mod process;
 mod programs;
+mod proxy;
 mod settings;
 mod snapshot;
 mod wait;
@@ -67,6 +68,7 @@ pub use self::{
     kubectl::Kubectl,
     parts::Part,
     programs::controller as controller_program,
+    proxy::{Asked, Proxy, Treatment},
     snapshot::Snapshot,
     wait::wait_until,
 };

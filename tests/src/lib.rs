@@ -3,5 +3,6 @@
 pub mod bare;
 pub mod cluster;
 pub mod reader;
+pub mod site;
 pub mod vector;
 pub mod vectors;

@@ -1,0 +1,103 @@
+//! Keys to seal for, and sealing.
+
+use anyhow::Result;
+use data_encoding::BASE64;
+use getrandom::SysRng;
+use kseal_api::{Scope, names};
+use kseal_core::{ObjectRef, place, reconcile::Group, seal_native, seal_upstream};
+use kseal_crypto::{
+    PrivateKey, Suite,
+    sealed_secrets::{RsaPrivateKey, RsaSize},
+};
+use rand_core::UnwrapErr;
+use serde_json::{Value, json};
+
+/// A pair of private keys, one for each kind.
+pub struct Keys {
+    native: PrivateKey,
+    rsa: RsaPrivateKey,
+}
+
+impl Keys {
+    /// New ones. The RSA key is short, since tests wait for it.
+    ///
+    /// # Errors
+    /// There is no RSA key.
+    pub fn new() -> Result<Self> {
+        let native = PrivateKey::generate(Suite::XWing, &mut UnwrapErr(SysRng));
+        Ok(Self { native, rsa: RsaPrivateKey::generate(RsaSize::Bits2048)? })
+    }
+
+    /// The fingerprint of the native one.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.native.fingerprint().to_string()
+    }
+
+    /// The Secrets by which a controller has them. Both open, and neither seals, so the controller makes a key of its own.
+    #[must_use]
+    pub fn secrets(&self, namespace: &str) -> [Value; 2] {
+        let name = &self.fingerprint()[..13];
+        let encode = |octets: &[u8]| BASE64.encode(octets);
+        let native = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": names::SEALING_KEY_TYPE, "immutable": true,
+            "metadata": {
+                "name": format!("kseal-{name}"), "namespace": namespace, "labels": {names::KEY_STATE: "retiring"},
+                "annotations": {names::FINGERPRINT: self.fingerprint()},
+            },
+            "data": {
+                "suite": encode(b"X-Wing"), "seed": encode(self.native.seed()), "createdAt": encode(b"2026-11-01T00:00:00Z"),
+            },
+        });
+        let rsa = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {
+                "name": format!("sealed-secrets-key-{name}"), "namespace": namespace,
+                "labels": {names::UPSTREAM_KEY: names::UPSTREAM_KEY_ACTIVE},
+            },
+            "data": {"tls.key": encode(self.rsa.to_pkcs1_pem().as_bytes())},
+        });
+        [native, rsa]
+    }
+
+    /// A SealedSecret with these items, sealed for its own place.
+    ///
+    /// # Errors
+    /// The scope binds what is not there.
+    pub fn seal(
+        &self,
+        group: Group,
+        scope: Scope,
+        (namespace, name): (&str, &str),
+        items: &[(&str, &str)],
+    ) -> Result<Value> {
+        let object = ObjectRef { namespace: Some(namespace.to_owned()), name: Some(name.to_owned()) };
+        let place = place(scope, &object)?;
+        let items = items.iter().map(|(item, value)| (*item, value.as_bytes()));
+        let rng = &mut UnwrapErr(SysRng);
+        let mut annotations = json!({});
+        let spec = match group {
+            Group::Native => {
+                let sealed = seal_native(&place, &[self.native.public()], items, rng)?;
+                let data_keys: serde_json::Map<String, Value> =
+                    sealed.data_key.into_iter().map(|(handle, key)| (handle, json!(key))).collect();
+                json!({
+                    "scope": scope, "sealedFor": object.bound_by(scope), "dataKeys": data_keys,
+                    "encryptedData": sealed.values,
+                })
+            }
+            Group::Upstream => {
+                match scope {
+                    Scope::Strict => {}
+                    Scope::NamespaceWide => annotations[names::UPSTREAM_NAMESPACE_WIDE] = json!("true"),
+                    Scope::ClusterWide => annotations[names::UPSTREAM_CLUSTER_WIDE] = json!("true"),
+                }
+                json!({"encryptedData": seal_upstream(&place, self.rsa.public(), items, rng)?})
+            }
+        };
+        Ok(json!({
+            "apiVersion": group.api_version(), "kind": names::SEALED_SECRET,
+            "metadata": {"namespace": namespace, "name": name, "annotations": annotations}, "spec": spec,
+        }))
+    }
+}
