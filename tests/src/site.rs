@@ -20,7 +20,9 @@ pub use self::{
 use crate::cluster::{Cluster, Controller, ControllerOptions, Installation, Part};
 
 /// Upstream's kind, as we define it where nobody else has.
-const UPSTREAMS: &str = "deploy/crds/bitnami.com_sealedsecrets.yaml";
+const DEFINITION: &str = "deploy/crds/bitnami.com_sealedsecrets.yaml";
+/// Upstream's kind, as upstream defines it.
+const UPSTREAMS_DEFINITION: &str = "tests/fixtures/upstream-crd.yaml";
 
 /// How long what the controller does at once may take on a busy machine.
 pub const SOON: Duration = Duration::from_mins(1);
@@ -43,13 +45,44 @@ impl<'c> Site<'c> {
     /// # Errors
     /// The API server refuses.
     pub async fn new(cluster: &'c Cluster) -> Result<Self> {
-        cluster.kubectl(["create", "-f", UPSTREAMS]).run().await?;
-        let installation = cluster.install("deploy").await?;
-        // It looks for new kinds twice a minute, and collects no garbage of those that it has not found.
-        cluster.restart(Part::ControllerManager).await?;
-        let site = Self { cluster, installation, keys: Keys::new()?, objects: Objects::new(cluster.admin().await?) };
+        Self::of(cluster, "deploy").await
+    }
+
+    /// Installs one of the ways of `deploy/`, named from the root of the repository, our definition of upstream's kind, and
+    /// keys of both kinds.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub async fn of(cluster: &'c Cluster, folder: &str) -> Result<Self> {
+        let site = Self::bare(cluster, folder).await?;
         site.add_keys(&site.keys).await?;
         Ok(site)
+    }
+
+    /// The same without the keys: a controller makes its own.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub async fn bare(cluster: &'c Cluster, folder: &str) -> Result<Self> {
+        Self::with(cluster, folder, DEFINITION).await
+    }
+
+    /// Installs `deploy/sealed-secrets`, and keys of both kinds, where upstream's own definition is.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub async fn after_upstream(cluster: &'c Cluster) -> Result<Self> {
+        let site = Self::with(cluster, "deploy/sealed-secrets", UPSTREAMS_DEFINITION).await?;
+        site.add_keys(&site.keys).await?;
+        Ok(site)
+    }
+
+    async fn with(cluster: &'c Cluster, folder: &str, definition: &str) -> Result<Self> {
+        cluster.kubectl(["create", "-f", definition]).run().await?;
+        let installation = cluster.install(folder).await?;
+        // It looks for new kinds twice a minute, and collects no garbage of those that it has not found.
+        cluster.restart(Part::ControllerManager).await?;
+        Ok(Self { cluster, installation, keys: Keys::new()?, objects: Objects::new(cluster.admin().await?) })
     }
 
     /// Gives the controller more keys.

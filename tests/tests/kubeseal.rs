@@ -1,11 +1,14 @@
 //! The sealed-secrets format, both ways, with the real kubeseal.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[path = "kubeseal/program.rs"]
+mod program;
+
 use std::{
     collections::BTreeMap,
     fs,
     io::Write as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -84,7 +87,7 @@ impl Site {
         let certificate = Certificate::self_signed(&key, validity, &mut UnwrapErr(getrandom::SysRng)).unwrap();
         fs::write(folder.path().join("certificate.pem"), certificate.to_pem()).unwrap();
         fs::write(folder.path().join("key.pem"), key.to_pkcs1_pem()).unwrap();
-        Self { folder, kubeseal: build(), key }
+        Self { folder, kubeseal: program::kubeseal(), key }
     }
 
     fn object(&self) -> ObjectRef {
@@ -119,14 +122,4 @@ impl Site {
         assert!(output.status.success());
         serde_json::from_slice(&output.stdout).unwrap()
     }
-}
-
-/// Builds kubeseal once; Go's cache makes the second time cheap.
-fn build() -> PathBuf {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubeseal");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubeseal");
-    let mut go = Command::new("go");
-    go.args(["build", "-o"]).arg(&program).arg("github.com/bitnami/sealed-secrets/cmd/kubeseal").current_dir(module);
-    assert!(go.status().unwrap().success());
-    program
 }

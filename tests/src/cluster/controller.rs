@@ -87,12 +87,18 @@ impl Controller {
         .await?
     }
 
+    /// Where probes and people ask it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// What it answers to a GET of this path, where probes and people ask.
     ///
     /// # Errors
     /// It does not answer, or not with success.
     pub async fn get(&self, path: &str) -> Result<String> {
-        get(format!("http://127.0.0.1:{}{path}", self.port)).await
+        get(self.address() + path).await
     }
 
     /// Its metrics, in the OpenMetrics text format.

@@ -56,6 +56,12 @@ impl Cluster {
 }
 
 impl Installation<'_> {
+    /// Where it was applied.
+    #[must_use]
+    pub const fn cluster(&self) -> &Cluster {
+        self.cluster
+    }
+
     /// The namespace of the Deployment.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use kseal_api::{Scope, names};
 use kseal_core::{ObjectRef, place, reconcile::Group, seal_native, seal_upstream};
 use kseal_crypto::{
     PrivateKey, Suite,
-    sealed_secrets::{RsaPrivateKey, RsaSize},
+    sealed_secrets::{Certificate, RsaPrivateKey, RsaSize, Validity},
 };
 use rand_core::UnwrapErr;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 pub struct Keys {
     native: PrivateKey,
     rsa: RsaPrivateKey,
+    certificate: Certificate,
 }
 
 impl Keys {
@@ -24,8 +25,12 @@ impl Keys {
     /// # Errors
     /// There is no RSA key.
     pub fn new() -> Result<Self> {
-        let native = PrivateKey::generate(Suite::XWing, &mut UnwrapErr(SysRng));
-        Ok(Self { native, rsa: RsaPrivateKey::generate(RsaSize::Bits2048)? })
+        let rng = &mut UnwrapErr(SysRng);
+        let native = PrivateKey::generate(Suite::XWing, rng);
+        let rsa = RsaPrivateKey::generate(RsaSize::Bits2048)?;
+        let validity = Validity { not_before: 1_700_000_000, not_after: 4_000_000_000 };
+        let certificate = Certificate::self_signed(&rsa, validity, rng)?;
+        Ok(Self { native, rsa, certificate })
     }
 
     /// The fingerprint of the native one.
@@ -34,7 +39,8 @@ impl Keys {
         self.native.fingerprint().to_string()
     }
 
-    /// The Secrets by which a controller has them. Both open, and neither seals, so the controller makes a key of its own.
+    /// The Secrets by which a controller has them. Both open; the native one does not seal, so the controller makes a
+    /// key of its own.
     #[must_use]
     pub fn secrets(&self, namespace: &str) -> [Value; 2] {
         let name = &self.fingerprint()[..13];
@@ -50,12 +56,14 @@ impl Keys {
             },
         });
         let rsa = json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
             "metadata": {
                 "name": format!("sealed-secrets-key-{name}"), "namespace": namespace,
                 "labels": {names::UPSTREAM_KEY: names::UPSTREAM_KEY_ACTIVE},
             },
-            "data": {"tls.key": encode(self.rsa.to_pkcs1_pem().as_bytes())},
+            "data": {
+                "tls.key": encode(self.rsa.to_pkcs1_pem().as_bytes()), "tls.crt": encode(self.certificate.to_pem().as_bytes()),
+            },
         });
         [native, rsa]
     }

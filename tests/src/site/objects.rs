@@ -51,6 +51,16 @@ impl Objects {
         self.send(Method::PATCH, &path, "application/apply-patch+yaml", object).await
     }
 
+    /// Makes the object, by this name.
+    ///
+    /// # Errors
+    /// The API server refuses: there is one, for example.
+    pub async fn create_as(&self, manager: &str, object: &Value) -> Result<Value> {
+        let path = path(object);
+        let (collection, _) = path.rsplit_once('/').context("a path has slashes")?;
+        self.send(Method::POST, &format!("{collection}?fieldManager={manager}"), "application/json", object).await
+    }
+
     /// Makes the object.
     ///
     /// # Errors
@@ -68,6 +78,14 @@ impl Objects {
     pub async fn merge(&self, path: &str, change: &Value) -> Result<Value> {
         let path = format!("{path}?fieldManager=kubectl-edit");
         self.send(Method::PATCH, &path, "application/merge-patch+json", change).await
+    }
+
+    /// Puts the object in the place of the one that is there.
+    ///
+    /// # Errors
+    /// There is no such object, it is another version than this says, or the API server refuses.
+    pub async fn replace(&self, object: &Value) -> Result<Value> {
+        self.send(Method::PUT, &path(object), "application/json", object).await
     }
 
     /// Deletes the object, in the background as kubectl does.
