@@ -74,13 +74,14 @@ fn a_fighter_gets_one_answer_in_half_a_minute_and_is_named() {
                 .retain(|event| event.resource == "secrets" && event.namespace == case.namespace && event.code == 200);
             events.retain(|event| event.verb == "patch");
             let answers: Vec<_> = events.iter().filter(|event| event.user == user).collect();
-            ensure!(answers.len() == 3, "{answers:#?}");
+            // One more where the fighter was quicker than the first answer.
+            ensure!((3..=4).contains(&answers.len()), "{answers:#?}");
             for pair in answers.windows(2) {
                 let time = between(pair[0], pair[1])?;
                 ensure!(time + Duration::from_millis(500) > ANSWER, "{time:?} after the one before");
             }
             let last_word = events.iter().rfind(|event| event.user != user).context("nobody fought")?;
-            let time = between(last_word, answers[2])?;
+            let time = between(last_word, answers[answers.len() - 1])?;
             ensure!(time < ANSWER + SLACK, "{time:?} after the last word");
             Ok(())
         })
