@@ -58,6 +58,7 @@ pub(super) struct Job {
     pub(super) waited: Duration,
     /// How often keys had arrived when it began.
     keys_arrived: u64,
+    ticket: u16,
 }
 
 /// What became of a job.
@@ -96,6 +97,7 @@ pub(super) struct State {
     share: usize,
     bodies: usize,
     keys_arrived: u64,
+    tickets: u16,
     origin: Instant,
 }
 
@@ -136,6 +138,7 @@ impl State {
             share,
             bodies: 0,
             keys_arrived: 0,
+            tickets: 0,
             origin: now,
         }
     }
@@ -191,10 +194,12 @@ impl State {
     }
 
     fn distrust(&mut self, group: Group, namespace: Option<&str>, doubtful: impl Fn(Standing) -> bool) {
-        let all: Vec<Id> = self.table.ids(group, namespace, |_, record| doubtful(record.standing)).collect();
+        let is_doubtful = |record: &Record| doubtful(record.standing) || matches!(record.place, Place::Running { .. });
+        let all: Vec<Id> = self.table.ids(group, namespace, |_, record| is_doubtful(record)).collect();
         for id in all {
             if let Some(record) = self.table.record_mut(&id) {
                 record.standing = Standing::Unknown;
+                record.stir();
             }
         }
     }
@@ -248,14 +253,17 @@ impl State {
             } else if woken && matches!(record.standing, Standing::Wrong(_)) {
                 record.standing = Standing::Unknown;
             }
-            if let (true, Place::Running { again }) = (changed || woken, &mut record.place) {
+            if let (true, Place::Running { again, .. }) = (changed || woken, &mut record.place) {
                 *again = true;
             }
         } else {
             let place = slot.as_deref().map_or(Place::Rest, |record| record.place);
             let mut record = Box::new(Record::new(sighting, round));
             // A worker, or a queue, holds the name of the one before; what it has of it is no longer true.
-            record.place = if let Place::Running { .. } = place { Place::Running { again: true } } else { place };
+            record.place = match place {
+                Place::Running { ticket, stirred, .. } => Place::Running { ticket, again: true, stirred },
+                place => place,
+            };
             if let Some(before) = slot.replace(record) {
                 self.bodies -= before.body.map_or(0, |body| body.len());
             }
@@ -338,6 +346,9 @@ impl State {
     fn secret_changed(&mut self, namespace: &str, name: &str, other: bool, now: Instant) {
         for group in Group::ALL {
             let Some(id) = self.table.id(group, namespace, name) else { continue };
+            if let (true, Some(record)) = (other, self.table.record_mut(&id)) {
+                record.stir();
+            }
             if !self.knows_secrets(&id.namespace) {
                 return;
             }
@@ -363,7 +374,7 @@ impl State {
     fn look_again(&mut self, id: &Id, now: Instant) {
         if let Some(record) = self.table.record_mut(id) {
             record.standing = Standing::Unknown;
-            if let Place::Running { again } = &mut record.place {
+            if let Place::Running { again, .. } = &mut record.place {
                 *again = true;
             }
             self.enqueue(id, Class::Live, now);
@@ -442,14 +453,27 @@ impl State {
                 self.bodies -= record.body.take().map_or(0, |body| body.len());
                 continue;
             }
-            record.place = Place::Running { again: false };
+            self.tickets = self.tickets.wrapping_add(1);
+            let ticket = self.tickets;
+            record.place = Place::Running { ticket, again: false, stirred: false };
             let waited = Duration::from_millis(millis.saturating_sub(record.since).into());
             let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
             self.bodies -= body.as_ref().map_or(0, |body| body.len());
             *self.running.entry(Arc::clone(&id.namespace)).or_default() += 1;
             let attempts = self.failures.get(&id).map_or(0, |failing| failing.attempts);
             let contested = drifted && self.answers.get(&id).is_some_and(|answer| now < answer.at + GRUDGE);
-            return Some(Job { id, body, secret, predecessor, drifted, contested, attempts, waited, keys_arrived });
+            return Some(Job {
+                id,
+                body,
+                secret,
+                predecessor,
+                drifted,
+                contested,
+                attempts,
+                waited,
+                keys_arrived,
+                ticket,
+            });
         }
     }
 
@@ -463,16 +487,25 @@ impl State {
             }
         }
         let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { return };
+        let place = entry.get(id.group).map(|record| record.place);
+        let Some(Place::Running { ticket, again, stirred }) = place else { return };
+        if ticket != job.ticket {
+            return;
+        }
         if let Done::Right { secret, .. } = &done {
-            let newer = |(before, _): &(Mark, Round)| {
-                before.uid == secret.uid && before.resource_version > secret.resource_version
+            let known = entry.secret.map(|(known, _)| known);
+            let is_known = known.is_some_and(|known| known.uid == secret.uid);
+            // Of the same Secret the newer is true. Of another one, or of none, that was told meanwhile the watch knows more.
+            let news = if is_known {
+                known.is_none_or(|known| known.resource_version <= secret.resource_version)
+            } else {
+                !stirred
             };
-            if !entry.secret.as_ref().is_some_and(newer) {
+            if news {
                 entry.secret = Some((*secret, current_round(&self.rounds, &id.namespace)));
             }
         }
         let Some(record) = entry.get_mut(id.group) else { return };
-        let again = record.place == Place::Running { again: true };
         record.place = Place::Rest;
         if again {
             record.standing = Standing::Unknown;
@@ -482,13 +515,13 @@ impl State {
         // What was fetched may be newer than what passed by.
         (record.uid, record.digest) = seen.unwrap_or((record.uid, record.digest));
         self.settle(id);
-        self.conclude(job, done, jitter, now);
+        self.conclude(job, done, stirred, jitter, now);
         if self.has_work(id) {
             self.enqueue(id, Class::Live, now);
         }
     }
 
-    fn conclude(&mut self, job: &Job, done: Done, jitter: f64, now: Instant) {
+    fn conclude(&mut self, job: &Job, done: Done, stirred: bool, jitter: f64, now: Instant) {
         let id = &job.id;
         let Some(record) = self.table.record_mut(id) else { return };
         match done {
@@ -501,6 +534,8 @@ impl State {
             Done::Wrong { retry, after, keys } => {
                 record.standing = Standing::Wrong(retry);
                 match retry {
+                    // It may have happened already.
+                    Retry::OnChange if stirred => record.standing = Standing::Unknown,
                     Retry::OnChange => {}
                     // It may have been opened with what was held before.
                     Retry::OnKey if job.keys_arrived != self.keys_arrived => record.standing = Standing::Unknown,

@@ -72,8 +72,12 @@ pub(super) enum Place {
     Queued(super::queue::Class),
     /// With a worker.
     Running {
+        /// Which job it is: a name may be forgotten and come back while the worker that has it goes on.
+        ticket: u16,
         /// It has to be looked at once more.
         again: bool,
+        /// Its Secret came, went, or changed hands meanwhile: what the worker saw of it may be over.
+        stirred: bool,
     },
 }
 
@@ -89,6 +93,13 @@ impl Record {
             hands_over: sighting.hands_over,
             since: 0,
             body: None,
+        }
+    }
+
+    /// Its Secret came, went, or changed hands.
+    pub(super) fn stir(&mut self) {
+        if let Place::Running { stirred, .. } = &mut self.place {
+            *stirred = true;
         }
     }
 }

@@ -286,6 +286,68 @@ fn an_object_that_came_back_waits_until_its_old_secret_is_gone() {
 }
 
 #[test]
+fn what_stood_in_the_way_may_go_while_a_worker_still_sees_it() {
+    // The garbage collector deletes the Secret of the object before, between the worker's look and its last word.
+    let mut world = World::settled(&object("db"));
+    let again = Object { uid: "again", ..object("db") };
+    world.see(&again, false);
+    let job = world.next().unwrap();
+    world.lose_secret("db", mark("s", 41, Some("db")));
+    world.wrong(&job, &again, Retry::OnChange);
+    let job = world.next().unwrap();
+    // One that nobody knew of, since it was not a sealed object's.
+    world.lose_secret("db", mark("foreign", 43, None));
+    world.wrong(&job, &again, Retry::OnChange);
+    let job = world.next().unwrap();
+    // Or it went unseen.
+    world.list(&SECRETS, 50, |_| ());
+    world.wrong(&job, &again, Retry::OnChange);
+    let job = world.next().unwrap();
+    world.wrong(&job, &again, Retry::OnChange);
+    assert!(world.next().is_none());
+}
+
+#[test]
+fn a_secret_that_is_deleted_before_the_worker_is_done_is_missed() {
+    let db = object("db");
+    let mut world = World::empty();
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    world.see_secret("db", mark("s", 20, Some("db")));
+    world.lose_secret("db", mark("s", 21, Some("db")));
+    world.right(&job, &db, 20);
+    assert!(world.next().is_some());
+}
+
+#[test]
+fn an_object_that_comes_back_while_a_worker_has_the_one_before_is_not_taken_for_it() {
+    let (first, second) = (object("db"), Object { uid: "second", ..object("db") });
+    let mut world = World::empty();
+    world.see(&first, false);
+    let job = world.next().unwrap();
+    world.state.lost_object(&NATIVE, &first.sighting());
+    world.see(&second, false);
+    world.right(&job, &first, 20);
+    let job = world.next().unwrap();
+    assert!(job.body.is_some());
+    world.right(&job, &second, 30);
+    assert!(world.next().is_none());
+
+    // The same with both at work.
+    let third = Object { uid: "third", ..object("db") };
+    world.see(&third, false);
+    let older = world.next().unwrap();
+    world.state.lost_object(&NATIVE, &third.sighting());
+    let fourth = Object { uid: "fourth", ..object("db") };
+    world.see(&fourth, false);
+    let newer = world.next().unwrap();
+    world.wrong(&older, &third, Retry::OnChange);
+    world.wrong(&newer, &fourth, Retry::Backoff);
+    world.pass(3_600);
+    assert!(world.next().is_some());
+}
+
+#[test]
 fn what_failed_is_tried_again_for_ever_and_ever_more_slowly() {
     let db = object("db");
     let mut world = World::empty();
