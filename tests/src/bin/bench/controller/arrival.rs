@@ -68,7 +68,7 @@ pub(super) async fn rows(plan: &Plan, table: &mut Table) -> Result<()> {
     let events = cluster.audit().await?;
     let asked = Asked::of(&events[before..], &user, kseal.namespace()?);
     let measured = format!(
-        "{} writes, {} GETs, {} private-key operations; known to be in sync after {:.0} s at most",
+        "{} writes, {} GETs of Secrets and sealed objects, {} private-key operations; known to be in sync after {:.0} s at most",
         asked.writes(),
         asked.secrets_read + asked.objects_read,
         counted.private_key_operations,
@@ -99,8 +99,8 @@ impl Asked {
             let (verb, resource, subresource) = (&*event.verb, &*event.resource, &*event.subresource);
             let counter = match (verb, resource, subresource) {
                 ("get", "secrets", _) => &mut asked.secrets_read,
-                ("get", ..) => &mut asked.objects_read,
-                ("list" | "watch", ..) => continue,
+                ("get", "sealedsecrets", _) => &mut asked.objects_read,
+                ("get" | "list" | "watch", ..) => continue,
                 ("create", "secrets", "") if event.code == 201 => &mut asked.created,
                 ("patch", "sealedsecrets", "status") if event.code == 200 => &mut asked.statuses,
                 _ => &mut asked.other,
