@@ -24,7 +24,7 @@ use crate::table::Table;
 
 pub(crate) const OPTIONS: &str = "\
   --only ROWS   some of: new, rsa, latency, objects, keys, large, size; with commas between [default: all but large]
-  --large       100,000 objects and 100,000 foreign Secrets too: an hour less than a quarter, 8 GB of disk, 6 GB of memory
+  --large       100,000 objects and as many foreign Secrets, too: a quarter of an hour more, some GB of memory and disk
   --count N     as many objects a round, everything else in proportion [default: 2000]
   --quick       few objects, for development: counts are asserted, ratios are not";
 
