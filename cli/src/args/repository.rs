@@ -17,7 +17,8 @@ Examples:
 /// Walks folders as git sees them and changes every sealed object to the recipients that its file's rule asks for
 /// today. A recipient that rotated is replaced, and the values keep their bytes. Values that a compromised key, or a key
 /// that no configured cluster has, could open are sealed anew; they are listed, because the secrets themselves have to be
-/// changed at their source. Data keys that no value uses are dropped.
+/// changed at their source. Data keys that no value uses are dropped. Without a rule or --keys, the cluster that
+/// --context names decides; the current context alone does not.
 #[derive(Args)]
 #[command(after_help = REENCRYPT_EXAMPLES)]
 pub(crate) struct ReencryptArgs {

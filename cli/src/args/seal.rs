@@ -10,6 +10,7 @@ const ENCRYPT_EXAMPLES: &str = "\
 Examples:
   kseal encrypt secret.yaml -o sealed.yaml            for whom .kseal.yaml says
   kseal encrypt --keys prod.yaml -i secret.yaml       in place, for the cluster of this bundle
+  kseal encrypt --context prod -i secret.yaml         the same, for the keys that this cluster publishes
   kubectl create secret generic db --from-file=password -n prod --dry-run=client -o yaml | kseal encrypt
   kseal encrypt --raw password --name db -n prod < password.txt";
 
@@ -17,6 +18,9 @@ Examples:
 ///
 /// Reads manifests in YAML or JSON and seals the values of every Secret in them. Everything else passes through byte
 /// for byte. Values that are sealed already stay as they are.
+///
+/// Whom to seal for is said by --keys, else by the nearest .kseal.yaml, else by the cluster of --context or of the current
+/// context: it publishes its keys.
 #[derive(Args)]
 #[command(after_help = ENCRYPT_EXAMPLES)]
 pub(crate) struct EncryptArgs {
