@@ -1,32 +1,16 @@
 //! `deploy/namespaced`: no right in any namespace that is not listed, and no need for one.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use kseal_core::reconcile::Group;
 use kseal_tests::{
     cluster::{Cluster, ControllerOptions, Options, run, wait_until},
-    site::{Case, Keys, SOON, Site},
+    site::{Case, SOON, Site},
 };
 use serde_json::json;
 
 use crate::rights;
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin"), ("password", "hunter2")];
-
-/// Everything that makes the controller ask for something in a namespace.
-async fn live(case: &Case<'_>) -> Result<()> {
-    case.apply(ITEMS).await?;
-    case.holds(ITEMS).await?;
-    case.site.objects.merge(&case.secret_path(), &json!({"data": {"password": null}})).await?;
-    case.holds(ITEMS).await?;
-    // What waits for a key is read again when it comes.
-    let (waits, theirs) = (case.named(&format!("waits-{}", case.group.as_str())), Keys::new()?);
-    let place = (waits.namespace.as_str(), waits.name.as_str());
-    case.site.objects.apply(&theirs.seal(case.group, kseal_api::Scope::Strict, place, ITEMS)?).await?;
-    waits.wrong(if case.group == Group::Native { "NoKey" } else { "CannotOpen" }).await?;
-    case.site.add_keys(&theirs).await?;
-    waits.holds(ITEMS).await?;
-    Ok(())
-}
 
 #[test]
 fn listed_namespaces_are_served_by_their_roles_alone_and_others_are_not_even_looked_at() {
@@ -51,7 +35,7 @@ fn listed_namespaces_are_served_by_their_roles_alone_and_others_are_not_even_loo
         let first = site.start(ControllerOptions::default()).await?;
         for group in Group::ALL {
             for namespace in ["team-a", "team-b"] {
-                live(&case(group, namespace)).await?;
+                rights::use_those_of_objects(&case(group, namespace)).await?;
             }
         }
         for group in Group::ALL {
@@ -59,20 +43,7 @@ fn listed_namespaces_are_served_by_their_roles_alone_and_others_are_not_even_loo
             ensure!(other.object().await?["status"].is_null());
             other.gone().await?;
         }
-        let published = "/api/v1/namespaces/kseal-system/configmaps/kseal-public-keys";
-        site.objects.merge(published, &json!({"data": {"bundle.json": "{}"}})).await?;
-        wait_until("what is published is right again", SOON, || async {
-            ensure!(site.objects.get(published).await?["data"]["bundle.json"] != "{}");
-            Ok(())
-        })
-        .await?;
-        let second = site.start(ControllerOptions::default()).await?;
-        first.stop().await?;
-        wait_until("the second leads", SOON, || async {
-            ensure!((second.metric("kseal_leader").await? - 1.0).abs() < f64::EPSILON);
-            Ok(())
-        })
-        .await?;
+        let second = rights::use_its_own(&site, first).await?;
         // Key Secrets are patched when their state changes, which nothing here brings about.
         let unused = ["patch secrets in kseal-system"];
         let events = rights::are_just_enough(&site.installation, "deploy/namespaced", &unused).await?;

@@ -3,8 +3,56 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
-use kseal_tests::cluster::{AuditEvent, Installation};
-use serde_json::Value;
+use kseal_api::Scope;
+use kseal_core::reconcile::Group;
+use kseal_tests::{
+    cluster::{AuditEvent, Controller, ControllerOptions, Installation, wait_until},
+    site::{Case, Keys, SOON, Site},
+};
+use serde_json::{Value, json};
+
+const ITEMS: &[(&str, &str)] = &[("user", "admin"), ("password", "hunter2")];
+
+/// Makes the controller ask for everything that it may in the namespace of a sealed object.
+pub(crate) async fn use_those_of_objects(case: &Case<'_>) -> Result<()> {
+    case.apply(ITEMS).await?;
+    case.holds(ITEMS).await?;
+    // A repair, and its event.
+    case.site.objects.merge(&case.secret_path(), &json!({"data": {"password": null}})).await?;
+    case.holds(ITEMS).await?;
+    // What is somebody else's.
+    let foreign = case.named(&format!("foreign-{}", case.group.as_str()));
+    case.site.objects.apply(&foreign.foreign(ITEMS)).await?;
+    foreign.apply(ITEMS).await?;
+    foreign.wrong("NotOwned").await?;
+    // What waits for a key, and is read again when it comes.
+    let (waits, theirs) = (case.named(&format!("waits-{}", case.group.as_str())), Keys::new()?);
+    let place = (waits.namespace.as_str(), waits.name.as_str());
+    case.site.objects.apply(&theirs.seal(case.group, Scope::Strict, place, ITEMS)?).await?;
+    waits.wrong(if case.group == Group::Native { "NoKey" } else { "CannotOpen" }).await?;
+    case.site.add_keys(&theirs).await?;
+    waits.holds(ITEMS).await?;
+    Ok(())
+}
+
+/// Makes the controller ask for everything that it may in its own namespace. Another replica leads then.
+pub(crate) async fn use_its_own(site: &Site<'_>, first: Controller) -> Result<Controller> {
+    let published = "/api/v1/namespaces/kseal-system/configmaps/kseal-public-keys";
+    site.objects.merge(published, &json!({"data": {"bundle.json": "{}"}})).await?;
+    wait_until("what is published is right again", SOON, || async {
+        ensure!(site.objects.get(published).await?["data"]["bundle.json"] != "{}");
+        Ok(())
+    })
+    .await?;
+    let second = site.start(ControllerOptions::default()).await?;
+    first.stop().await?;
+    wait_until("the second leads", SOON, || async {
+        ensure!((second.metric("kseal_leader").await? - 1.0).abs() < f64::EPSILON);
+        Ok(())
+    })
+    .await?;
+    Ok(second)
+}
 
 /// One verb on one resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
