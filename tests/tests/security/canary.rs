@@ -17,21 +17,45 @@ mod needles;
 
 use needles::Needles;
 
+/// Where a canary may be beside Secrets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum May {
+    /// Nowhere.
+    Not,
+    /// In the audit log, where the API server notes what it answered.
+    BeAudited,
+    /// In its own object, where somebody wrote it in the clear by mistake.
+    StandInItsObject,
+}
+
 /// Random texts, under names that say where they are.
 #[derive(Default)]
-struct Canaries(Vec<(&'static str, String)>);
+struct Canaries(Vec<(&'static str, String, May)>);
 
 impl Canaries {
     fn hatch(&mut self, name: &'static str) -> Result<String> {
+        self.hatch_that_may(May::Not, name)
+    }
+
+    fn hatch_that_may(&mut self, may: May, name: &'static str) -> Result<String> {
         let mut random = [0; 18];
         getrandom::fill(&mut random)?;
-        let text = format!(
-            "{}/+ü{}",
-            data_encoding::HEXLOWER.encode(&random[..9]),
-            data_encoding::BASE64.encode(&random[9..])
-        );
-        self.0.push((name, text.clone()));
+        let (one, other) = random.split_at(9);
+        let text = format!("{}/+ü{}", data_encoding::HEXLOWER.encode(one), data_encoding::BASE64.encode(other));
+        self.0.push((name, text.clone(), may));
         Ok(text)
+    }
+
+    /// What is to be looked for where only what may do this can be.
+    fn needles(&self, private: &[(String, Vec<u8>)], where_may: May) -> Needles {
+        let mut needles = Needles::default();
+        for (name, text, _) in self.0.iter().filter(|(.., may)| where_may == May::Not || *may != where_may) {
+            needles.add(name, text.as_bytes());
+        }
+        for (name, secret) in private {
+            needles.add(name, secret);
+        }
+        needles
     }
 }
 
@@ -82,8 +106,8 @@ async fn quoter_is_known(site: &Site<'_>) -> Result<()> {
     .await
 }
 
-/// Lets one kind of objects come to all that can become of them. Returns the canary that the API server itself repeats.
-async fn live(site: &Site<'_>, group: Group, canaries: &mut Canaries) -> Result<String> {
+/// Lets one kind of objects come to all that can become of them.
+async fn live(site: &Site<'_>, group: Group, canaries: &mut Canaries) -> Result<()> {
     let case = site.case(group).await?;
     let apply = async |case: &Case<'_>, value: &str| case.apply(&[("password", value)]).await;
 
@@ -125,13 +149,14 @@ async fn live(site: &Site<'_>, group: Group, canaries: &mut Canaries) -> Result<
     let place = (case.namespace.as_str(), "unheld");
     site.objects.create(&Keys::new()?.seal(group, Scope::Strict, place, &[("password", &value)])?).await?;
     case.named("unheld").wrong(if group == Group::Native { "NoKey" } else { "CannotOpen" }).await?;
-    let mut plain = case.named("plain").sealed(&[("password", "x")])?;
-    let value = canaries.hatch("plaintext in the place of ciphertext")?;
-    plain["spec"]["encryptedData"]["password"] = json!(format!("ks1.d{}.{value}", "a".repeat(16)));
-    // An object's own text is in etcd, where it is; it must not be anywhere else.
-    let objects_own = value;
-    site.objects.create(&plain).await?;
-    case.named("plain").wrong("Malformed").await?;
+    let plain = case.named("plain");
+    let mut object = plain.sealed(&[("password", "x")])?;
+    let value = canaries.hatch_that_may(May::StandInItsObject, "plaintext in the place of ciphertext")?;
+    object["spec"]["encryptedData"]["password"] = json!(format!("ks1.d{}.{value}", "a".repeat(16)));
+    site.objects.create(&object).await?;
+    plain.wrong("Malformed").await?;
+    let status = plain.object().await?["status"].to_string();
+    ensure!(!status.contains(&value), "{status}");
 
     // What the API server refuses: the type, a change of what is immutable, an admission plugin that repeats what it saw.
     let immutable = case.named("immutable");
@@ -147,15 +172,14 @@ async fn live(site: &Site<'_>, group: Group, canaries: &mut Canaries) -> Result<
     }
     site.objects.apply(&object).await?;
     immutable.wrong("Immutable").await?;
-    let quoted = canaries.hatch("what an admission plugin repeats")?;
+    let quoted = canaries.hatch_that_may(May::BeAudited, "what an admission plugin repeats")?;
     apply(&case.named("quoted"), &quoted).await?;
     let message = case.named("quoted").wrong("Refused").await?;
     ensure!(message.starts_with("the API server answered 422 Invalid"), "{message}");
 
     site.objects.delete(&case.path()).await?;
     case.gone().await?;
-    canaries.0.retain(|(_, text)| *text != objects_own);
-    Ok(quoted)
+    Ok(())
 }
 
 /// A token in a Secret that has nothing to do with sealed objects, as far as it cannot be guessed.
@@ -283,34 +307,31 @@ fn values_keys_and_tokens_are_seen_nowhere_but_in_secrets() {
         site.add_keys(&site.keys).await?;
 
         let mut canaries = Canaries::default();
-        let mut repeated = Vec::new();
         for group in Group::ALL {
-            repeated.push(live(&site, group, &mut canaries).await?);
+            live(&site, group, &mut canaries).await?;
         }
         let token = ("the token of a bystander".to_owned(), bystander(&site).await?);
         let second = site.installation.start(&options()).await?;
         second.wait_ready().await?;
-        let private = keys(&site, &[&first, &second]).await?;
+        let mut private = keys(&site, &[&first, &second]).await?;
+        private.push(token);
+        let needles = |where_may| canaries.needles(&private, where_may);
 
-        let (mut all, mut of_the_audit_log) = (Needles::default(), Needles::default());
-        let values = canaries.0.iter().map(|(name, text)| ((*name).to_owned(), text.clone().into_bytes()));
-        for (name, secret) in values.chain(private).chain([token]) {
-            all.add(&name, &secret);
-            // The API server notes there what it answered.
-            if !repeated.iter().any(|text| text.as_bytes() == secret) {
-                of_the_audit_log.add(&name, &secret);
-            }
-        }
         let etcd = cluster.etcd_dump().await?;
-        let in_secrets = etcd.iter().filter(|(key, _)| key.starts_with("/registry/secrets/"));
-        let found: Vec<&str> = in_secrets.flat_map(|(_, octets)| all.found_in(octets)).collect();
+        let (secrets, elsewhere): (Vec<_>, Vec<_>) =
+            etcd.into_iter().partition(|(key, _)| key.starts_with("/registry/secrets/"));
+        let all = needles(May::Not);
+        let found: Vec<&str> = secrets.iter().flat_map(|(_, octets)| all.found_in(octets)).collect();
         for name in WHERE_THEY_BELONG {
             ensure!(found.contains(&name), "{name} is not even where it belongs: {found:?}");
         }
-        let elsewhere: Vec<_> = etcd.into_iter().filter(|(key, _)| !key.starts_with("/registry/secrets/")).collect();
-        ensure!(elsewhere.iter().any(|(key, _)| key.starts_with("/registry/events/")));
+        let is_object = |key: &str| Group::ALL.iter().any(|it| key.starts_with(&format!("/registry/{}/", it.as_str())));
+        let (objects, elsewhere): (Vec<_>, Vec<_>) = elsewhere.into_iter().partition(|(key, _)| is_object(key));
+        ensure!(!objects.is_empty() && elsewhere.iter().any(|(key, _)| key.starts_with("/registry/events/")));
+        look(&needles(May::StandInItsObject), &objects)?;
         look(&all, &elsewhere)?;
-        look(&of_the_audit_log, &[("the audit log".to_owned(), fs::read(cluster.folder().join("audit.log"))?)])?;
+        let audit_log = ("the audit log".to_owned(), fs::read(cluster.folder().join("audit.log"))?);
+        look(&needles(May::BeAudited), &[audit_log])?;
         let mut seen = answers(&first).await?;
         for controller in [&first, &second] {
             seen.extend(process(controller, cluster.folder())?);
