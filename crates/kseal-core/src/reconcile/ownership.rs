@@ -69,15 +69,16 @@ fn native(policy: Policy, live: &LiveSecret, own: bool, predecessor: Option<Uid>
 /// As upstream has it: `patch` merges, and makes no reference unless `managed` is there too.
 fn upstream(policy: Policy, live: &LiveSecret, own: bool) -> Result<Take, Trouble> {
     let claim = &live.claim;
+    let claimed_if = |it: bool| if it { policy.claimed_by() } else { ClaimedBy::Consent };
     if claim.upstream_patch {
-        let by = if claim.upstream_managed { policy.claimed_by() } else { ClaimedBy::Consent };
-        return Ok(Take { merge: true, by });
+        Ok(Take { merge: true, by: claimed_if(own || claim.upstream_managed) })
+    } else if own {
+        Ok(Take { merge: false, by: policy.claimed_by() })
+    } else if claim.upstream_managed {
+        Ok(Take { merge: false, by: claimed_if(policy == Policy::Owner) })
+    } else {
+        Err(Trouble::NotOwned)
     }
-    if own || claim.upstream_managed {
-        let consents = policy == Policy::Orphan && claim.upstream_managed;
-        return Ok(Take { merge: false, by: if consents { ClaimedBy::Consent } else { policy.claimed_by() } });
-    }
-    Err(Trouble::NotOwned)
 }
 
 #[cfg(test)]
@@ -151,7 +152,17 @@ mod tests {
         assert_eq!(decide(&owner, &live(None, &json!({"kseal.dev/managed": "true"}))), Err("NotOwned"));
         let skips = json!({"template": {"metadata": {"annotations":
             {"sealedsecrets.bitnami.com/skip-set-owner-references": "true"}}}});
-        assert_eq!(decide(&request(Group::Upstream, &skips), &live(None, &managed)), take(false, ClaimedBy::Consent));
+        let skips = request(Group::Upstream, &skips);
+        assert_eq!(decide(&skips, &live(None, &managed)), take(false, ClaimedBy::Consent));
+        assert_eq!(decide(&skips, &live(None, &patched)), take(true, ClaimedBy::Consent));
+        for consent in ["managed", "patch"] {
+            let made = json!({format!("sealedsecrets.bitnami.com/{consent}"): "true", "kseal.dev/owner-uid": "u1"});
+            assert_eq!(
+                decide(&skips, &live(None, &made)),
+                take(consent == "patch", ClaimedBy::Annotation),
+                "what it made says so in the next version, too"
+            );
+        }
     }
 
     #[test]
