@@ -1,7 +1,7 @@
 //! A cluster, as kubectl would reach it: one GET after the other. Nothing is written.
 //!
 //! The kubeconfig is read by `kube`; the requests go over the client that fetches bundles by URL anyway. `kube`'s own
-//! would bring a runtime and 5 MB (`docs/decisions/0012-the-command-line-asks-clusters-by-ureq.md`).
+//! would bring a runtime and 5 MB (`docs/decisions/0013-the-command-line-asks-clusters-by-ureq.md`).
 
 mod connection;
 mod credentials;

@@ -72,13 +72,8 @@ pub(super) fn introduce() -> Result<()> {
     let memory = text("/proc/meminfo")?;
     let memory = memory.lines().next().unwrap_or_default().trim_start_matches("MemTotal:").trim();
     let system = text("/proc/sys/kernel/osrelease")?;
-    let load = text("/proc/loadavg")?;
-    let load = load.split(' ').next().unwrap_or_default();
     let model = models.first().copied().unwrap_or("unknown");
     say(&format!("{} cores ({model}), {memory} of memory, Linux {}", models.len(), system.trim()));
-    if load.parse().is_ok_and(|load: f64| load > 1.0) {
-        say(&format!("load average {load}: THE MACHINE IS BUSY, the figures say little"));
-    }
     say("");
     Ok(())
 }
