@@ -4,7 +4,7 @@
 //! TLS on hyper's connections, without Nagle's delay. Of the controller it knows nothing, so that what slows the
 //! controller does not slow it too.
 
-use std::{path::Path, time::Duration};
+use std::{convert::Infallible, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use http::{
@@ -113,8 +113,9 @@ async fn exchange(client: &Client, request: Request<Body>) -> Result<Vec<u8>> {
     Ok(body.to_vec())
 }
 
-/// Watches a collection for as long as the server goes on, and hands each line to `sink`. From a resourceVersion, or with
-/// everything that is there first (WatchList).
+/// Watches a collection for ever, and hands each line to `sink`, which answers with its resourceVersion. From a
+/// resourceVersion, or with everything that is there first (WatchList). A server that is short of time ends the watch of
+/// who is not quick enough; it goes on from what came last.
 ///
 /// # Errors
 /// The server says no, the connection breaks, or `sink` does not want a line.
@@ -122,24 +123,42 @@ pub async fn watch(
     client: &Client,
     collection: &str,
     part: Part,
-    from: Option<&str>,
-    mut sink: impl FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
+    mut from: Option<String>,
+    mut sink: impl FnMut(&[u8]) -> Result<String>,
+) -> Result<Infallible> {
+    loop {
+        let body = open(client, collection, part, from.as_deref()).await?;
+        lines(body, |line| {
+            let version = sink(line)?;
+            // Before the list is whole there is nothing to go on from: its objects come in the order of their names.
+            if from.is_some() || line.starts_with(br#"{"type":"BOOKMARK""#) {
+                from = Some(version);
+            }
+            Ok(())
+        })
+        .await?;
+        ensure!(from.is_some(), "the watch of {collection} ended before its list was whole");
+    }
+}
+
+async fn open(client: &Client, collection: &str, part: Part, from: Option<&str>) -> Result<Body> {
     let from = from.map_or_else(
         || "sendInitialEvents=true&resourceVersionMatch=NotOlderThan".to_owned(),
         |version| format!("resourceVersion={version}"),
     );
     let path = format!("{collection}?watch=true&allowWatchBookmarks=true&timeoutSeconds=3600&{from}");
-    let answer = loop {
+    loop {
         let answer = client.send(Request::get(&path).header(ACCEPT, part.accept()).body(Body::empty())?).await?;
         // A server that has just started still reads what it is to be watched for.
         if answer.status() != StatusCode::TOO_MANY_REQUESTS {
-            break answer;
+            ensure!(answer.status().is_success(), "GET {path}: {}", answer.status());
+            return Ok(answer.into_body());
         }
         sleep(PAUSE).await;
-    };
-    ensure!(answer.status().is_success(), "GET {path}: {}", answer.status());
-    let mut body = answer.into_body();
+    }
+}
+
+async fn lines(mut body: Body, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut rest: Vec<u8> = Vec::with_capacity(READ_AHEAD);
     while let Some(frame) = body.frame().await {
         let Ok(chunk) = frame?.into_data() else { continue };

@@ -6,9 +6,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "this program is started like the controller and reads what that reads")]
 
-use std::{borrow::Cow, collections::BTreeMap, env, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, convert::Infallible, env, path::Path, sync::Arc};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use kseal_api::names;
 use kseal_tests::bare::{self, Part, Write};
 use kube::Client;
@@ -74,10 +74,11 @@ struct Bare {
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-    runtime.block_on(run())
+    let Err(error) = runtime.block_on(run());
+    Err(error)
 }
 
-async fn run() -> Result<()> {
+async fn run() -> Result<Infallible> {
     let is_native = argument("group").as_deref() != Some(names::UPSTREAM_GROUP);
     let number = |name: &str, otherwise: usize| argument(name).map_or(Ok(otherwise), |value| value.parse::<usize>());
     let (workers, items, bytes) = (number("workers", 16)?, number("items", 3)?, number("bytes", 32)?);
@@ -111,33 +112,31 @@ fn argument(name: &str) -> Option<String> {
 }
 
 impl Bare {
-    async fn follow_objects(&self, sender: UnboundedSender<New>) -> Result<()> {
+    async fn follow_objects(&self, sender: UnboundedSender<New>) -> Result<Infallible> {
         let collection = format!("/apis/{}/sealedsecrets", self.api_version);
-        loop {
-            bare::watch(&self.client, &collection, Part::Whole, None, |line| {
-                let Line { type_, object: Object { metadata, status } } = serde_json::from_slice(line)?;
-                if type_ == "ADDED" && status.is_none() {
-                    let (namespace, name) = (metadata.namespace.into_owned(), metadata.name.into_owned());
-                    sender.send(New { namespace, name, uid: metadata.uid.into_owned() })?;
-                }
-                Ok(())
-            })
-            .await?;
-        }
+        let sink = |line: &[u8]| {
+            let Line { type_, object: Object { metadata, status } } = serde_json::from_slice(line)?;
+            ensure!(type_ != "ERROR", "the server says: {}", String::from_utf8_lossy(line));
+            if type_ == "ADDED" && status.is_none() {
+                let (namespace, name) = (metadata.namespace.into_owned(), metadata.name.into_owned());
+                sender.send(New { namespace, name, uid: metadata.uid.into_owned() })?;
+            }
+            Ok(metadata.resource_version.into_owned())
+        };
+        bare::watch(&self.client, &collection, Part::Whole, None, sink).await
     }
 
     /// It reads them, as the controller has to, and makes nothing of it.
-    async fn follow_secrets(&self) -> Result<()> {
-        loop {
-            bare::watch(&self.client, "/api/v1/secrets", Part::Metadata, None, |line| {
-                serde_json::from_slice::<Line<'_>>(line)?;
-                Ok(())
-            })
-            .await?;
-        }
+    async fn follow_secrets(&self) -> Result<Infallible> {
+        let sink = |line: &[u8]| {
+            let Line { type_, object } = serde_json::from_slice(line)?;
+            ensure!(type_ != "ERROR", "the server says: {}", String::from_utf8_lossy(line));
+            Ok(object.metadata.resource_version.into_owned())
+        };
+        bare::watch(&self.client, "/api/v1/secrets", Part::Metadata, None, sink).await
     }
 
-    async fn work(self: Arc<Self>, receiver: Arc<Mutex<UnboundedReceiver<New>>>) -> Result<()> {
+    async fn work(self: Arc<Self>, receiver: Arc<Mutex<UnboundedReceiver<New>>>) -> Result<Infallible> {
         loop {
             let new = receiver.lock().await.recv().await.context("nobody watches")?;
             self.serve(&new).await?;

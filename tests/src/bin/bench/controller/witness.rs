@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use kseal_tests::bare::{self, Part};
 use kube::Client;
 use serde::Deserialize;
@@ -81,11 +81,9 @@ impl Witness {
             let list: Object = serde_json::from_slice(&list)?;
             let (client, collection, sender) = (client.clone(), collection.to_owned(), sender.clone());
             tasks.spawn(async move {
-                let from = list.metadata.resource_version;
-                let ended = bare::watch(&client, &collection, Part::Metadata, Some(&from), |line| {
-                    tell(&sender, line, type_, what)
-                });
-                let error = ended.await.err().unwrap_or_else(|| anyhow!("it ended"));
+                let from = Some(list.metadata.resource_version);
+                let sink = |line: &[u8]| tell(&sender, line, type_, what);
+                let Err(error) = bare::watch(&client, &collection, Part::Metadata, from, sink).await;
                 // Nobody listens any more where the witness is dropped.
                 let _ = sender.send(Err(error.context(format!("the watch of {collection}"))));
             });
@@ -131,7 +129,7 @@ impl Witness {
     }
 }
 
-fn tell(sender: &UnboundedSender<Result<Seen>>, line: &[u8], wanted: &str, what: What) -> Result<()> {
+fn tell(sender: &UnboundedSender<Result<Seen>>, line: &[u8], wanted: &str, what: What) -> Result<String> {
     let at = Instant::now();
     let Line { type_, object: Object { metadata } } = serde_json::from_slice(line)?;
     if type_ == "ERROR" {
@@ -141,5 +139,5 @@ fn tell(sender: &UnboundedSender<Result<Seen>>, line: &[u8], wanted: &str, what:
         let place = format!("{}/{}", metadata.namespace, metadata.name);
         sender.send(Ok(Seen { what, place, at }))?;
     }
-    Ok(())
+    Ok(metadata.resource_version)
 }
