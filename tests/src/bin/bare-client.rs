@@ -1,12 +1,19 @@
 //! The bare client of `cargo xtask bench controller`: for each new sealed object it writes a Secret and a status as the
-//! controller does, of the same size and with the same owner, and knows nothing: no key, no record, no queue but one.
+//! controller does, of the same size and with the same owner, and knows nothing: no key, no record but of UIDs, no queue but one.
 //!
 //! The harness starts it in the controller's place, so it has the controller's ServiceAccount, arguments and environment. Of
 //! the arguments it takes `--group`, `--workers`, `--items` and `--bytes`.
 
 #![expect(clippy::disallowed_methods, reason = "this program is started like the controller and reads what that reads")]
 
-use std::{borrow::Cow, collections::BTreeMap, convert::Infallible, env, path::Path, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    convert::Infallible,
+    env,
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::names;
@@ -114,10 +121,12 @@ fn argument(name: &str) -> Option<String> {
 impl Bare {
     async fn follow_objects(&self, sender: UnboundedSender<New>) -> Result<Infallible> {
         let collection = format!("/apis/{}/sealedsecrets", self.api_version);
+        // A list may be begun anew.
+        let mut known = HashSet::new();
         let sink = |line: &[u8]| {
             let Line { type_, object: Object { metadata, status } } = serde_json::from_slice(line)?;
             ensure!(type_ != "ERROR", "the server says: {}", String::from_utf8_lossy(line));
-            if type_ == "ADDED" && status.is_none() {
+            if type_ == "ADDED" && status.is_none() && known.insert(metadata.uid.to_string()) {
                 let (namespace, name) = (metadata.namespace.into_owned(), metadata.name.into_owned());
                 sender.send(New { namespace, name, uid: metadata.uid.into_owned() })?;
             }

@@ -28,8 +28,8 @@ pub(super) struct Round {
 /// What the controller's metrics say of a round.
 #[derive(Default)]
 pub(super) struct Counted {
-    /// Requests by verb and resource.
-    pub(super) requests: BTreeMap<(String, String), u64>,
+    /// Requests by verb, resource and the answer's code.
+    pub(super) requests: BTreeMap<(String, String, String), u64>,
     pub(super) private_key_operations: u64,
 }
 
@@ -86,9 +86,9 @@ impl Counted {
             let value: u64 = value.split(' ').next().unwrap_or_default().parse().unwrap_or(0);
             let labels: Vec<&str> = series.split('"').skip(1).step_by(2).collect();
             if series.starts_with("kseal_api_requests_total{")
-                && let [verb, resource, ..] = labels[..]
+                && let [verb, resource, code] = labels[..]
             {
-                *counted.requests.entry((verb.to_owned(), resource.to_owned())).or_default() += value;
+                *counted.requests.entry((verb.to_owned(), resource.to_owned(), code.to_owned())).or_default() += value;
             } else if series.starts_with("kseal_private_key_operations_total{") {
                 counted.private_key_operations += value;
             }
@@ -100,7 +100,7 @@ impl Counted {
     pub(super) fn writes(&self) -> u64 {
         let is_write = |verb: &str| matches!(verb, "create" | "update" | "patch" | "delete");
         let is_own = |resource: &str| matches!(resource, "leases.coordination.k8s.io" | "configmaps");
-        let writes = self.requests.iter().filter(|((verb, resource), _)| is_write(verb) && !is_own(resource));
+        let writes = self.requests.iter().filter(|((verb, resource, _), _)| is_write(verb) && !is_own(resource));
         writes.map(|(_, count)| count).sum()
     }
 }

@@ -12,7 +12,7 @@ use tokio::{task::spawn_blocking, time::Instant};
 use super::{
     Plan,
     field::{Field, bare_client, options},
-    pace::{Round, round},
+    pace::{Counted, Round, round},
     recipe::{ITEMS, Recipe},
     usage,
 };
@@ -141,18 +141,30 @@ fn measured(rounds: &[(Round, Round)], ratios: &[f64], whom: &str) -> String {
 /// Two writes, and no more private-key operations than values or objects want. At its start the controller looks at its own
 /// Secrets, so that it looks at no other is asserted where the audit log tells them apart.
 fn counts(table: &mut Table, what: &str, count: usize, operations: usize, rounds: &[(Round, Round)]) {
-    let mut all = rounds.iter().map(|(ours, _)| &ours.counted);
     let (count, operations) = (count as u64, operations as u64);
-    let holds =
-        all.clone().all(|counted| counted.writes() == 2 * count && counted.private_key_operations == operations);
-    let Some(last) = all.next_back() else { return };
-    let reads: u64 = last.requests.iter().filter(|((verb, _), _)| verb == "get").map(|(_, count)| count).sum();
+    let all = || rounds.iter().map(|(ours, _)| &ours.counted);
+    let holds = |counted: &&Counted| counted.writes() == 2 * count && counted.private_key_operations == operations;
+    let Some(shown) = all().find(|counted| !holds(counted)).or(all().next_back()) else { return };
+    let reads: u64 = shown.requests.iter().filter(|((verb, ..), _)| verb == "get").map(|(_, count)| count).sum();
     let measured = format!(
         "{count} objects: {} writes, {} private-key operations, {reads} GETs, its own at the start included",
-        last.writes(),
-        last.private_key_operations
+        shown.writes(),
+        shown.private_key_operations
     );
-    table.count(what, &format!("{} writes, {operations} operations", 2 * count), &measured, holds);
+    table.count(what, &format!("{} writes, {operations} operations", 2 * count), &measured, holds(&shown));
+    if !holds(&shown) {
+        requests(shown);
+    }
+}
+
+/// What was asked for.
+fn requests(counted: &Counted) {
+    let requests: Vec<String> = counted
+        .requests
+        .iter()
+        .map(|((verb, resource, code), count)| format!("{count} {verb} {resource} ({code})"))
+        .collect();
+    say(&format!("    requests of that round: {}", requests.join(", ")));
 }
 
 /// Where the time went, in milliseconds of a core for one object.
@@ -175,13 +187,7 @@ fn hints(rounds: &[(Round, Round)], count: usize, holds: bool) {
         return;
     }
     if let Some((ours, _)) = rounds.last() {
-        let requests: Vec<String> = ours
-            .counted
-            .requests
-            .iter()
-            .map(|((verb, resource), count)| format!("{count} {verb} {resource}"))
-            .collect();
-        say(&format!("    requests of the last round: {}", requests.join(", ")));
+        requests(&ours.counted);
     }
     say("    to see more: perf record -g -p $(pgrep -n kseal-controller), with --only and a larger --count;");
     say("    a program with symbols: CARGO_PROFILE_RELEASE_STRIP=none CARGO_PROFILE_RELEASE_DEBUG=line-tables-only");
