@@ -157,7 +157,7 @@ impl Engine {
     fn observe(&self, which: &state::Source, resource: &'static str, event: &Event<'_>) {
         let now = Instant::now();
         match (event, which.0) {
-            (Event::Started, _) => self.state().started(which),
+            (Event::Started, _) => self.state().started(which, now),
             (Event::Synced { resource_version }, _) => {
                 tracing::info!(resource, namespace = which.1.as_deref(), "listed");
                 self.state().synced(which, *resource_version, now);
@@ -180,7 +180,8 @@ impl Engine {
             }
             (Event::Lost { category }, _) => {
                 tracing::debug!(resource, category, "cannot watch; trying again");
-                return self.context.metrics.watch_lost(resource, category);
+                self.context.metrics.watch_lost(resource, category);
+                self.state().lost(which);
             }
             (Event::Answered, _) => return,
         }

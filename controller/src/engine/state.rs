@@ -24,6 +24,8 @@ const BODIES_OF_BACKLOG: usize = 12 << 20;
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// Someone who comes back within this time is fighting.
 const GRUDGE: Duration = Duration::from_mins(10);
+/// A list of sealed objects is read first for so long.
+const LISTING: Duration = Duration::from_secs(30);
 /// The longest pause between two tries.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
@@ -105,6 +107,8 @@ pub(super) struct State {
 struct Listing {
     round: Round,
     synced: bool,
+    /// Since when it is being read.
+    reading: Option<Instant>,
     /// The newest resourceVersion that was seen.
     newest: u64,
 }
@@ -144,16 +148,23 @@ impl State {
     }
 
     /// A list begins.
-    pub(super) fn started(&mut self, source: &Source) {
+    pub(super) fn started(&mut self, source: &Source, now: Instant) {
         let listing = self.rounds.entry(source.clone()).or_default();
         listing.round = listing.round.wrapping_add(1);
         listing.synced = false;
+        listing.reading = matches!(source.0, Kind::Sealed(_)).then_some(now);
+    }
+
+    /// A list broke off, or a watch.
+    pub(super) fn lost(&mut self, source: &Source) {
+        self.rounds.entry(source.clone()).or_default().reading = None;
     }
 
     /// A list is whole: what it did not name is gone.
     pub(super) fn synced(&mut self, source: &Source, resource_version: u64, now: Instant) {
         let listing = self.rounds.entry(source.clone()).or_default();
         listing.synced = true;
+        listing.reading = None;
         // A restored etcd counts on from an earlier number, and may have used it for something else.
         let went_back = resource_version != 0 && resource_version < listing.newest;
         listing.newest = resource_version;
@@ -430,9 +441,13 @@ impl State {
         }
     }
 
-    /// The next job, if there is one.
+    /// The next job, if there is one. While sealed objects are listed there is none: nothing fresh passes by before the list
+    /// is whole, and an API server ends a streamed list when what is written meanwhile fills its small queue for that watch.
     pub(super) fn next(&mut self, now: Instant) -> Option<Job> {
         self.wake(now);
+        if self.rounds.values().any(|listing| listing.reading.is_some()) {
+            return None;
+        }
         let (millis, keys_arrived) = (self.millis(now), self.keys_arrived);
         let is_open = self.rounds.iter().any(|((kind, _), listing)| *kind == Kind::Secrets && listing.synced);
         loop {
@@ -579,6 +594,9 @@ impl State {
 
     /// Takes note of what is due.
     pub(super) fn wake(&mut self, now: Instant) {
+        for listing in self.rounds.values_mut() {
+            listing.reading = listing.reading.filter(|since| now < *since + LISTING);
+        }
         while self.timers.peek().is_some_and(|Reverse((due, _))| *due <= now) {
             let Some(Reverse((_, id))) = self.timers.pop() else { return };
             let due = self.failures.get_mut(&id).filter(|failing| failing.due.is_some_and(|due| due <= now));
@@ -602,7 +620,9 @@ impl State {
 
     /// When there may be a job again without anything happening.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((due, _))| *due)
+        let due = self.timers.peek().map(|Reverse((due, _))| *due);
+        let read = self.rounds.values().filter_map(|listing| Some(listing.reading? + LISTING));
+        due.into_iter().chain(read).min()
     }
 }
 

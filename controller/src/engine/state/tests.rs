@@ -70,7 +70,7 @@ impl World {
     }
 
     fn list(&mut self, source: &Source, version: u64, items: impl FnOnce(&mut Self)) {
-        self.state.started(source);
+        self.state.started(source, self.now);
         items(self);
         self.state.synced(source, version, self.now);
     }
@@ -174,7 +174,7 @@ fn a_namespace_that_may_not_be_looked_at_holds_up_no_other() {
     let of = |kind, namespace: &str| (kind, Some(Arc::from(namespace)));
     let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
     // Nothing ever comes of the Secrets of `other`.
-    world.state.started(&of(Kind::Secrets, "other"));
+    world.state.started(&of(Kind::Secrets, "other"), world.now);
     let (sealed, secrets) = (of(Kind::Sealed(Group::Native), "prod"), of(Kind::Secrets, "prod"));
     let db = object("db").recorded(20);
     world.list(&sealed, 50, |world| {
@@ -194,13 +194,38 @@ fn a_namespace_that_may_not_be_looked_at_holds_up_no_other() {
 #[test]
 fn a_fresh_object_does_not_wait_for_the_secrets_but_a_resync_does() {
     let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
-    world.state.started(&NATIVE);
     let old = Object { status: json!({"observedGeneration": 1}), ..object("old") };
-    world.see(&old, true);
-    world.see(&object("new"), true);
+    world.list(&NATIVE, 40, |world| {
+        world.see(&old, true);
+        world.see(&object("new"), true);
+    });
     assert_eq!(world.names(), ["new"]);
     world.list(&SECRETS, 50, |_| ());
     assert_eq!(world.names(), ["old"]);
+}
+
+#[test]
+fn a_list_is_read_before_anything_is_begun() {
+    let begun = |end: fn(&mut World)| {
+        let mut world = World::empty();
+        world.state.started(&NATIVE, world.now);
+        world.see(&object("new"), true);
+        // Of another collection.
+        world.see(&Object { group: Group::Upstream, ..object("fresh") }, false);
+        assert!(world.next().is_none());
+        assert!(world.state.deadline().is_some());
+        end(&mut world);
+        assert_eq!(world.names().len(), 2);
+        assert!(world.state.deadline().is_none());
+    };
+    begun(|world| world.state.synced(&NATIVE, 40, world.now));
+    begun(|world| world.state.lost(&NATIVE));
+    begun(|world| world.pass(30));
+    // Secrets may be many and large, and what is fresh is not among them.
+    let mut world = World::empty();
+    world.see(&object("fresh"), false);
+    world.state.started(&SECRETS, world.now);
+    assert_eq!(world.names(), ["fresh"]);
 }
 
 #[test]
@@ -481,7 +506,7 @@ fn a_list_forgets_what_it_does_not_name() {
 fn a_list_that_broke_off_does_not_hide_what_is_gone() {
     let (db, web) = (object("db"), object("web"));
     let mut world = World::settled(&db);
-    world.state.started(&NATIVE);
+    world.state.started(&NATIVE, world.now);
     world.see(&web, true);
     world.list(&NATIVE, 60, |_| ());
     assert!(world.state.table.id(Group::Native, "prod", "db").is_none(), "it was in the list before");
@@ -523,10 +548,7 @@ fn bodies_stay_within_their_budget_and_leave_room_for_the_fresh() {
     let mut world = World::empty();
     let large = |name| Object { annotations: json!({"x": "y".repeat(1 << 20)}), ..object(name) };
     let names: Vec<&'static str> = (0..20).map(|number| &*format!("o{number}").leak()).collect();
-    world.state.started(&NATIVE);
-    for name in &names {
-        world.see(&large(name), true);
-    }
+    world.list(&NATIVE, 40, |world| names.iter().for_each(|name| world.see(&large(name), true)));
     assert!(world.state.bodies <= BODIES_OF_BACKLOG);
     world.see(&large("fresh"), false);
     let jobs: Vec<Job> = std::iter::from_fn(|| {
