@@ -99,9 +99,10 @@ enum Clockwork {
 struct Engine {
     context: Context,
     state: Mutex<State>,
-    /// There may be a job, or another deadline.
+    /// There may be a job, or another deadline, or a list was read.
     work: Notify,
     deadline: Notify,
+    listed: Notify,
     private_key_operations: Semaphore,
 }
 
@@ -109,14 +110,16 @@ impl Engine {
     fn new(context: Context) -> Self {
         let settings = &context.settings;
         let share = settings.workers.div_ceil(2);
-        let state = State::new(share, Instant::now());
-        Self {
-            state: Mutex::new(state),
+        let engine = Self {
+            state: Mutex::new(State::new(share, Instant::now())),
             work: Notify::new(),
             deadline: Notify::new(),
+            listed: Notify::new(),
             private_key_operations: Semaphore::new(settings.cores),
             context,
-        }
+        };
+        engine.sources().for_each(|(_, which)| engine.state().started(&which, Instant::now()));
+        engine
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -150,7 +153,21 @@ impl Engine {
             Kind::Secrets => "secrets",
         };
         let sink = |event: Event<'_>| self.observe(&which, resource, &event);
+        if which.0 == Kind::Secrets {
+            self.sealed_objects_are_listed().await;
+        }
         follow(self.context.client.clone(), source, sink).await;
+    }
+
+    /// What is new among them needs no list of Secrets, which may be many and large.
+    async fn sealed_objects_are_listed(&self) {
+        loop {
+            let listed = self.listed.notified();
+            if !self.state().is_reading() {
+                return;
+            }
+            listed.await;
+        }
     }
 
     /// An object that cannot be read has no name, and no API server sends it.
@@ -187,6 +204,9 @@ impl Engine {
         }
         self.work.notify_one();
         self.deadline.notify_one();
+        if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {
+            self.listed.notify_waiters();
+        }
     }
 
     /// One worker.
@@ -240,6 +260,7 @@ impl Engine {
                     () = sleep_until(deadline) => {
                         self.state().wake(Instant::now());
                         self.work.notify_one();
+                        self.listed.notify_waiters();
                     }
                 },
                 None => changed.await,

@@ -155,6 +155,11 @@ impl State {
         listing.reading = matches!(source.0, Kind::Sealed(_)).then_some(now);
     }
 
+    /// Whether sealed objects are being listed.
+    pub(super) fn is_reading(&self) -> bool {
+        self.rounds.values().any(|listing| listing.reading.is_some())
+    }
+
     /// A list broke off, or a watch.
     pub(super) fn lost(&mut self, source: &Source) {
         self.rounds.entry(source.clone()).or_default().reading = None;
@@ -181,11 +186,15 @@ impl State {
                 }
             }
             Kind::Secrets => {
-                let stale = |entry: &Entry| entry.secret.is_some_and(|(_, seen)| seen != round);
+                // What we wrote since the list was taken is not in it.
+                let is_gone = |(mark, seen): (Mark, Option<Round>)| {
+                    let is_later = seen.is_none() && mark.resource_version > resource_version;
+                    seen != Some(round) && (went_back || !is_later)
+                };
                 let gone: Vec<_> = self
                     .table
                     .iter(namespace)
-                    .filter(|(_, _, entry)| stale(entry))
+                    .filter(|(_, _, entry)| entry.secret.is_some_and(is_gone))
                     .map(|(namespace, name, _)| (Arc::clone(namespace), Arc::clone(name)))
                     .collect();
                 for (namespace, name) in gone {
@@ -331,13 +340,12 @@ impl State {
             return;
         }
         let (_, _, entry) = self.table.entry(namespace, name);
-        let before = entry.secret.map(|(mark, _)| mark);
-        // What we wrote ourselves may be known before it passes by.
-        let newer =
-            before.is_none_or(|before| before.uid != mark.uid || before.resource_version <= mark.resource_version);
-        entry.secret = Some((if newer { mark } else { before.unwrap_or(mark) }, round));
-        let other = before.is_none_or(|before| (before.uid, before.claim) != (mark.uid, mark.claim));
-        self.secret_changed(namespace, name, newer && other, now);
+        let before = entry.secret;
+        // What we wrote ourselves is known before it passes by, and what passes by before that is over.
+        let own = before.filter(|(own, seen)| seen.is_none() && own.resource_version > mark.resource_version);
+        entry.secret = own.or(Some((mark, Some(round))));
+        let other = before.is_none_or(|(before, _)| (before.uid, before.claim) != (mark.uid, mark.claim));
+        self.secret_changed(namespace, name, own.is_none() && other, now);
     }
 
     /// A Secret is gone.
@@ -445,7 +453,7 @@ impl State {
     /// is whole, and an API server ends a streamed list when what is written meanwhile fills its small queue for that watch.
     pub(super) fn next(&mut self, now: Instant) -> Option<Job> {
         self.wake(now);
-        if self.rounds.values().any(|listing| listing.reading.is_some()) {
+        if self.is_reading() {
             return None;
         }
         let (millis, keys_arrived) = (self.millis(now), self.keys_arrived);
@@ -508,16 +516,13 @@ impl State {
             return;
         }
         if let Done::Right { secret, .. } = &done {
-            let known = entry.secret.map(|(known, _)| known);
-            let is_known = known.is_some_and(|known| known.uid == secret.uid);
-            // Of the same Secret the newer is true. Of another one, or of none, that was told meanwhile the watch knows more.
-            let news = if is_known {
-                known.is_none_or(|known| known.resource_version <= secret.resource_version)
-            } else {
-                !stirred
+            // Of the same Secret the newer is true. Of another one, or of none, what the watch told, if it came so far.
+            let is_news = match entry.secret {
+                Some((known, _)) if known.uid == secret.uid => known.resource_version < secret.resource_version,
+                _ => !has_passed(&self.rounds, &id.namespace, secret.resource_version),
             };
-            if news {
-                entry.secret = Some((*secret, current_round(&self.rounds, &id.namespace)));
+            if is_news {
+                entry.secret = Some((*secret, None));
             }
         }
         let Some(record) = entry.get_mut(id.group) else { return };
@@ -634,10 +639,11 @@ fn lists_secrets(rounds: &HashMap<Source, Listing>, of: Option<&Arc<str>>) -> bo
     rounds.get(&(Kind::Secrets, of.cloned())).is_some_and(|listing| listing.synced)
 }
 
-/// The round of the list that covers Secrets of a namespace.
-fn current_round(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>) -> Round {
-    let of = |namespace| rounds.get(&(Kind::Secrets, namespace)).map(|listing| listing.round);
-    of(None).or_else(|| of(Some(Arc::clone(namespace)))).unwrap_or_default()
+/// Whether the watch of a namespace's Secrets has told everything up to a resourceVersion.
+fn has_passed(rounds: &HashMap<Source, Listing>, namespace: &Arc<str>, resource_version: u64) -> bool {
+    let of = |namespace| rounds.get(&(Kind::Secrets, namespace));
+    let listing = of(None).or_else(|| of(Some(Arc::clone(namespace))));
+    listing.is_some_and(|listing| listing.synced && resource_version <= listing.newest)
 }
 
 /// Doubles from 200 ms, capped, between half and all of it.

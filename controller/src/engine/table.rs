@@ -25,8 +25,8 @@ pub(super) struct Table {
 pub(super) struct Entry {
     native: Option<Box<Record>>,
     upstream: Option<Box<Record>>,
-    /// The Secret, with the round of the list that it was last seen in.
-    pub(super) secret: Option<(Mark, Round)>,
+    /// The Secret, with the round of the list that it was last seen in; none where only the answer to our own write told it.
+    pub(super) secret: Option<(Mark, Option<Round>)>,
 }
 
 /// Which list something was seen in: what a whole list did not name is gone. Lists that broke off count, too.

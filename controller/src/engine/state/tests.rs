@@ -245,6 +245,33 @@ fn our_own_writes_are_no_change() {
 }
 
 #[test]
+fn what_is_made_while_secrets_are_listed_is_not_made_twice() {
+    let db = object("db");
+    let mut world = World::empty();
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    world.list(&SECRETS, 15, |_| ());
+    world.right(&job, &db, 20);
+    assert!(world.next().is_none(), "the list was taken before");
+    world.list(&SECRETS, 19, |_| ());
+    assert!(world.next().is_none(), "and so was this one");
+    world.list(&SECRETS, 20, |_| ());
+    assert!(world.next().is_some(), "now it is gone");
+}
+
+#[test]
+fn what_is_deleted_before_its_maker_knows_of_it_is_made_again() {
+    let db = object("db");
+    let mut world = World::empty();
+    world.see(&db, false);
+    let job = world.next().unwrap();
+    world.see_secret("db", mark("s", 20, Some("db")));
+    world.lose_secret("db", mark("s", 21, Some("db")));
+    world.right(&job, &db, 20);
+    assert!(world.next().is_some());
+}
+
+#[test]
 fn a_changed_spec_is_work_also_while_the_object_is_worked_on() {
     let db = object("db");
     let mut world = World::settled(&db);
