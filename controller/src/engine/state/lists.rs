@@ -1,0 +1,102 @@
+//! What was listed, and how far each watch has come.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Kind, Source};
+use crate::engine::table::Round;
+
+/// A list of sealed objects is read first for so long.
+const LISTING: Duration = Duration::from_secs(30);
+
+/// Every collection that is followed.
+#[derive(Default)]
+pub(super) struct Lists(HashMap<Source, List>);
+
+#[derive(Default)]
+struct List {
+    round: Round,
+    is_whole: bool,
+    /// Since when it is being read, of sealed objects.
+    reading: Option<Instant>,
+    /// The newest resourceVersion that passed by.
+    newest: u64,
+}
+
+impl Lists {
+    pub(super) fn started(&mut self, source: &Source, now: Instant) {
+        let list = self.list(source);
+        list.round = list.round.wrapping_add(1);
+        list.is_whole = false;
+        list.reading = matches!(source.0, Kind::Sealed(_)).then_some(now);
+    }
+
+    /// A list broke off, or a watch.
+    pub(super) fn lost(&mut self, source: &Source) {
+        self.list(source).reading = None;
+    }
+
+    /// Answers which list it was, and whether the server's store went back: one that was restored counts on from an earlier
+    /// number, and may have used it for something else.
+    pub(super) fn synced(&mut self, source: &Source, resource_version: u64) -> (Round, bool) {
+        let list = self.list(source);
+        list.is_whole = true;
+        list.reading = None;
+        let went_back = resource_version != 0 && resource_version < list.newest;
+        list.newest = resource_version;
+        (list.round, went_back)
+    }
+
+    /// Something passes by. Answers in which list.
+    pub(super) fn pass(&mut self, source: &Source, resource_version: u64) -> Round {
+        let list = self.list(source);
+        list.newest = list.newest.max(resource_version);
+        list.round
+    }
+
+    /// Whether sealed objects are being listed.
+    pub(super) fn is_reading(&self) -> bool {
+        self.0.values().any(|list| list.reading.is_some())
+    }
+
+    /// Takes note of what takes too long.
+    pub(super) fn wake(&mut self, now: Instant) {
+        for list in self.0.values_mut() {
+            list.reading = list.reading.filter(|since| now < *since + LISTING);
+        }
+    }
+
+    /// When that is.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.values().filter_map(|list| Some(list.reading? + LISTING)).min()
+    }
+
+    /// Whether some Secrets are known.
+    pub(super) fn knows_some_secrets(&self) -> bool {
+        self.0.iter().any(|((kind, _), list)| *kind == Kind::Secrets && list.is_whole)
+    }
+
+    /// Whether the Secrets of a namespace are known.
+    pub(super) fn knows_secrets(&self, namespace: &Arc<str>) -> bool {
+        self.has_secrets(None) || self.has_secrets(Some(namespace))
+    }
+
+    /// Whether the list of Secrets of a namespace, or that of all, is whole.
+    pub(super) fn has_secrets(&self, of: Option<&Arc<str>>) -> bool {
+        self.0.get(&(Kind::Secrets, of.cloned())).is_some_and(|list| list.is_whole)
+    }
+
+    /// Whether everything was told of a namespace's Secrets up to a resourceVersion.
+    pub(super) fn has_passed(&self, namespace: &Arc<str>, resource_version: u64) -> bool {
+        let of = |namespace| self.0.get(&(Kind::Secrets, namespace));
+        let list = of(None).or_else(|| of(Some(Arc::clone(namespace))));
+        list.is_some_and(|list| list.is_whole && resource_version <= list.newest)
+    }
+
+    fn list(&mut self, source: &Source) -> &mut List {
+        self.0.entry(source.clone()).or_default()
+    }
+}
