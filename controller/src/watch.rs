@@ -6,7 +6,8 @@
 //! The lines' buffers are wiped, since the metadata of foreign Secrets carries plaintext in
 //! `kubectl.kubernetes.io/last-applied-configuration`.
 //!
-//! Initial lists are streamed (WatchList, KEP-3157) where the server has them and come in pages otherwise.
+//! Initial lists are streamed (WatchList, KEP-3157) where the server has them and come in pages otherwise. A server ends a
+//! stream when more changes in the meantime than its queue for it holds; what broke off comes in pages next.
 
 mod frame;
 mod items;
@@ -96,7 +97,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Follows `source` and hands every event to `sink`, which must not block.
 pub async fn follow(client: Client, source: Source, sink: impl FnMut(Event<'_>) + Send) -> Infallible {
-    let mut follower = Follower { client, source, sink, at: None, streams: true, in_doubt: false };
+    let mut follower = Follower { client, source, sink, at: None, streams: true, broke_off: false, in_doubt: false };
     let mut failures = 0;
     loop {
         let (before, began) = (follower.at.clone(), Instant::now());
@@ -150,6 +151,8 @@ struct Follower<S> {
     at: Option<String>,
     /// Whether initial lists are asked for as a stream.
     streams: bool,
+    /// The last stream ended before its list was whole.
+    broke_off: bool,
     /// Something failed, so that the server may have another store than before.
     in_doubt: bool,
 }
@@ -164,7 +167,7 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
                 }
                 self.watch(&[("resourceVersion", &at)], false).await
             }
-            None if self.streams => {
+            None if self.streams && !self.broke_off => {
                 (self.sink)(Event::Started);
                 self.watch(&[("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")], true).await
             }
@@ -186,6 +189,7 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
             other => other?,
         };
         (self.sink)(Event::Answered);
+        self.broke_off = initial;
         let mut lines = Lines::of(body);
         while let Some(line) = timeout(SILENCE, lines.next()).await.map_err(|_| End::Failed("silent"))? {
             let line = line.map_err(|_| End::Failed("broken"))?;
@@ -200,7 +204,7 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
                 }
                 Frame::Bookmark { resource_version, ends_initial } => {
                     if initial && ends_initial {
-                        initial = false;
+                        (initial, self.broke_off) = (false, false);
                         (self.sink)(Event::Synced { resource_version: number(&resource_version) });
                     }
                     self.advance(initial, resource_version);
@@ -228,6 +232,7 @@ impl<S: FnMut(Event<'_>) + Send> Follower<S> {
             if metadata.continue_token.is_empty() {
                 (self.sink)(Event::Synced { resource_version: number(&metadata.resource_version) });
                 self.at = Some(metadata.resource_version);
+                self.broke_off = false;
                 return Ok(());
             }
             token = metadata.continue_token;

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -74,4 +77,21 @@ async fn a_server_that_ends_every_watch_at_once_is_asked_ever_more_slowly() {
     };
     let again = timeout(Duration::from_mins(5), synced(2, answer)).await;
     assert!(again.is_err(), "{again:?}");
+}
+
+/// Where much changes, every stream would break off.
+#[tokio::test(start_paused = true)]
+async fn a_list_whose_stream_broke_off_comes_in_pages_and_the_next_is_streamed_again() {
+    let streams = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&streams);
+    let answer = move |seen: Seen| match (seen.query.contains("watch=true"), seen.query.contains("sendInitialEvents")) {
+        (true, true) => {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Answer::Json(200, Value::Null)
+        }
+        (true, false) => Answer::Json(410, Value::Null),
+        (false, _) => list(10),
+    };
+    assert_eq!(synced(3, answer).await, [10; 3]);
+    assert_eq!(streams.load(Ordering::Relaxed), 3);
 }
