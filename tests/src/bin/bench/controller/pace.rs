@@ -1,15 +1,18 @@
 //! How fast new objects become Secrets, by the controller and by the bare client in turn.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Result, ensure};
 use kseal_tests::{
     bare::{self, Part},
-    cluster::{ControllerOptions, Snapshot},
+    cluster::{Controller, ControllerOptions, Snapshot, wait_until},
 };
 use serde_json::Value;
 
 use super::{field::Field, recipe::Recipe, usage::Cpu};
+
+/// Until the answer to what was seen to happen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One round of one client.
 pub(super) struct Round {
@@ -51,7 +54,7 @@ pub(super) async fn round(
     let after = field.control_plane()?;
     ensure!(span.statuses == count, "{} statuses were written for {count} objects", span.statuses);
     let is_ours = client.program.is_none();
-    let counted = if is_ours { Counted::read(&process.metrics().await?) } else { Counted::default() };
+    let counted = if is_ours { Counted::of(&process, count).await? } else { Counted::default() };
     let sizes = sizes(field, recipe).await?;
     // What ends by itself has said why.
     if is_ours {
@@ -78,6 +81,16 @@ async fn sizes(field: &Field<'_>, recipe: &Recipe) -> Result<(usize, usize)> {
 }
 
 impl Counted {
+    /// Of a round with so many objects. The last status may pass by before its answer comes and is counted.
+    async fn of(process: &Controller, objects: usize) -> Result<Self> {
+        wait_until("the last answer is counted", PATIENCE, || async {
+            let counted = Self::read(&process.metrics().await?);
+            ensure!(counted.writes() >= 2 * objects as u64, "{} writes", counted.writes());
+            Ok(counted)
+        })
+        .await
+    }
+
     /// From the text of `/metrics`.
     pub(super) fn read(metrics: &str) -> Self {
         let mut counted = Self::default();
