@@ -118,6 +118,7 @@ impl Engine {
             private_key_operations: Semaphore::new(settings.cores),
             context,
         };
+        // Their first lists come before anything is begun, and those of sealed objects before those of Secrets.
         engine.sources().for_each(|(_, which)| engine.state().started(&which, Instant::now()));
         engine
     }

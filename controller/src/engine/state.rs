@@ -138,12 +138,6 @@ impl State {
         self.lists.is_reading()
     }
 
-    /// Whether the Secrets of a namespace are known whole: only then a status of there can be believed. A namespace that
-    /// may not be looked at holds up no other.
-    pub(super) fn knows_secrets(&self, namespace: &Arc<str>) -> bool {
-        self.lists.knows_secrets(namespace)
-    }
-
     /// Keys are held that were not before; `others`: of upstream's kind, whose objects name none.
     pub(super) fn keys_arrived(&mut self, keys: &[Fingerprint], others: bool, now: Instant) {
         self.keys_arrived += 1;

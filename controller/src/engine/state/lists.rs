@@ -79,9 +79,10 @@ impl Lists {
         self.0.iter().any(|((kind, _), list)| *kind == Kind::Secrets && list.is_whole)
     }
 
-    /// Whether the Secrets of a namespace are known.
+    /// Whether the Secrets of a namespace are known whole: only then a status of there can be believed. A namespace that may
+    /// not be looked at holds up no other.
     pub(super) fn knows_secrets(&self, namespace: &Arc<str>) -> bool {
-        self.has_secrets(None) || self.has_secrets(Some(namespace))
+        self.covering(namespace).is_some_and(|list| list.is_whole)
     }
 
     /// Whether the list of Secrets of a namespace, or that of all, is whole.
@@ -91,9 +92,13 @@ impl Lists {
 
     /// Whether everything was told of a namespace's Secrets up to a resourceVersion.
     pub(super) fn has_passed(&self, namespace: &Arc<str>, resource_version: u64) -> bool {
+        self.covering(namespace).is_some_and(|list| list.is_whole && resource_version <= list.newest)
+    }
+
+    /// The list that has a namespace's Secrets: that of all, or its own.
+    fn covering(&self, namespace: &Arc<str>) -> Option<&List> {
         let of = |namespace| self.0.get(&(Kind::Secrets, namespace));
-        let list = of(None).or_else(|| of(Some(Arc::clone(namespace))));
-        list.is_some_and(|list| list.is_whole && resource_version <= list.newest)
+        of(None).or_else(|| of(Some(Arc::clone(namespace))))
     }
 
     fn list(&mut self, source: &Source) -> &mut List {

@@ -138,7 +138,7 @@ impl State {
         // What was never looked at is as urgent when it comes with a list.
         let class = if initial && sighting.has_status { Class::Backlog } else { Class::Live };
         let unbelieved = matches!(self.table.record(&id), Some(record) if record.standing == Standing::Unknown);
-        if (unbelieved || self.knows_secrets(&id.namespace)) && self.has_work(&id) {
+        if (unbelieved || self.lists.knows_secrets(&id.namespace)) && self.has_work(&id) {
             self.enqueue(&id, class, now);
         }
         self.keep_body(&id, body, initial);
@@ -236,7 +236,7 @@ impl State {
             if let (true, Some(record)) = (other, self.table.record_mut(&id)) {
                 record.stir();
             }
-            if !self.knows_secrets(&id.namespace) {
+            if !self.lists.knows_secrets(&id.namespace) {
                 return;
             }
             let Some(record) = self.table.record(&id) else { continue };
