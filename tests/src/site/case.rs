@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use kseal_api::Scope;
 use kseal_core::reconcile::{Group, status};
 use serde_json::{Value, json};
@@ -40,6 +40,16 @@ impl Case<'_> {
     #[must_use]
     pub fn path(&self) -> String {
         status::path(self.group, &self.namespace, &self.name, "")
+    }
+
+    /// How many objects of the namespace say `status` of themselves.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub async fn how_many(&self, status: &str) -> Result<usize> {
+        let all = self.site.objects.get(&status::collection(self.group, Some(&self.namespace))).await?;
+        let all = all["items"].as_array().context("a list")?;
+        Ok(all.iter().filter(|it| condition(it, main_condition(self.group))["status"] == status).count())
     }
 
     /// The path of the Secret.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use kseal_api::Scope;
 use kseal_core::reconcile::Group;
 use kseal_tests::{
     cluster::{Cluster, ControllerOptions, Options, run, wait_until},
-    site::{Case, Keys, SOON, Site, condition, main_condition},
+    site::{Keys, SOON, Site},
 };
 
 use crate::{ITEMS, cases, each};
@@ -18,15 +18,6 @@ const fn crowd(group: Group) -> usize {
         Group::Native => 800,
         Group::Upstream => 200,
     }
-}
-
-/// How many objects of the case's namespace say `status`.
-async fn count(case: &Case<'_>, status: &str) -> Result<usize> {
-    let path = case.path();
-    let (path, _) = path.rsplit_once('/').context("a path")?;
-    let all = case.site.objects.get(path).await?;
-    let all = all["items"].as_array().context("a list")?;
-    Ok(all.iter().filter(|it| condition(it, main_condition(case.group))["status"] == status).count())
 }
 
 #[test]
@@ -43,7 +34,7 @@ fn a_thousand_objects_go_on_by_themselves_when_their_key_comes() {
             site.apply_all((0..crowd(case.group)).map(sealed).collect::<Result<Vec<_>>>()?).await?;
             // Not before the first have waited, and while others are being worked on.
             wait_until("the first wait", SOON, || async {
-                ensure!(count(case, "False").await? >= crowd(case.group) / 4);
+                ensure!(case.how_many("False").await? >= crowd(case.group) / 4);
                 Ok(())
             })
             .await
@@ -52,7 +43,7 @@ fn a_thousand_objects_go_on_by_themselves_when_their_key_comes() {
         site.add_keys(&late).await?;
         each(&cases, async |case| {
             wait_until("all are right", SOON + Duration::from_mins(1), || async {
-                let right = count(case, "True").await?;
+                let right = case.how_many("True").await?;
                 ensure!(right == crowd(case.group), "{right} are");
                 Ok(())
             })

@@ -1,7 +1,7 @@
 //! What a namespace comes to, without what is different every time.
 
 use anyhow::{Context as _, Result, ensure};
-use kseal_core::reconcile::Group;
+use kseal_core::reconcile::{Group, status};
 use kseal_tests::{
     cluster::AuditEvent,
     site::{Case, Site},
@@ -24,8 +24,7 @@ impl State {
         let namespace = &case.namespace;
         let mut objects = Vec::new();
         for group in Group::ALL {
-            let path = format!("/apis/{}/namespaces/{namespace}/sealedsecrets", group.api_version());
-            objects.extend(of(&path).await?);
+            objects.extend(of(&status::collection(group, Some(namespace))).await?);
         }
         Ok(Self { secrets: of(&format!("/api/v1/namespaces/{namespace}/secrets")).await?, objects })
     }

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use kseal_core::reconcile::Group;
-use kseal_tests::{
-    cluster::wait_until,
-    site::{SOON, condition, main_condition},
-};
+use kseal_tests::{cluster::wait_until, site::SOON};
 use serde_json::{Value, json};
 
-use crate::site::both;
+use super::site::both;
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin")];
 /// Of each kind.
@@ -38,12 +35,8 @@ fn a_malformed_object_among_a_thousand_is_alone_in_that() {
         case.site.objects.create(&bad).await?;
         case.site.apply_all(rest?).await?;
 
-        let (path, _) =
-            case.path().rsplit_once('/').map(|(path, name)| (path.to_owned(), name.to_owned())).context("a path")?;
         wait_until("all of them are right", SOON + Duration::from_mins(1), || async {
-            let all = case.site.objects.get(&path).await?;
-            let is_right = |it: &&Value| condition(it, main_condition(case.group))["status"] == "True";
-            let right = all["items"].as_array().context("a list")?.iter().filter(is_right).count();
+            let right = case.how_many("True").await?;
             ensure!(right == CROWD, "{right} are");
             Ok(())
         })

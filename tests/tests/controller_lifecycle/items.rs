@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use serde_json::json;
 
-use crate::site::both;
+use super::site::both;
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin"), ("password", "hunter2")];
 const REPAIRED: &str = "Repaired: the Secret had been changed or deleted, and is right again";

@@ -5,7 +5,7 @@ use kseal_core::reconcile::Group;
 use kseal_tests::site::Case;
 use serde_json::{Value, json};
 
-use crate::site::{both, only};
+use super::site::{both, only};
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin")];
 const THEIRS: &[(&str, &str)] = &[("user", "nobody"), ("more", "theirs")];

@@ -6,7 +6,7 @@ use kseal_core::reconcile::Group;
 use kseal_tests::site::{Case, Keys};
 use serde_json::Value;
 
-use crate::site::{both, only};
+use super::site::{both, only};
 
 const ITEMS: &[(&str, &str)] = &[("password", "hunter2"), ("user", "admin")];
 

@@ -5,7 +5,7 @@ use kseal_core::reconcile::Group;
 use kseal_tests::site::Case;
 use serde_json::{Value, json};
 
-use crate::site::only;
+use super::site::only;
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin"), ("password", "hunter2")];
 

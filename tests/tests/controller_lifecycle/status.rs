@@ -8,7 +8,7 @@ use kseal_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::site::{both, only};
+use super::site::{both, only};
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin")];
 

@@ -5,7 +5,7 @@ use kseal_core::reconcile::Group;
 use kseal_tests::site::{Case, condition};
 use serde_json::json;
 
-use crate::site::both;
+use super::site::both;
 
 const ITEMS: &[(&str, &str)] = &[("username", "admin"), ("password", "hunter2")];
 

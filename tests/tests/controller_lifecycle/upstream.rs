@@ -7,7 +7,7 @@ use kseal_tests::{
     site::{Case, SOON},
 };
 
-use crate::site::only;
+use super::site::only;
 
 const ITEMS: &[(&str, &str)] = &[("user", "admin"), ("password", "hunter2")];
 
