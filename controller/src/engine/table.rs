@@ -76,7 +76,7 @@ pub(super) enum Place {
         ticket: u16,
         /// It has to be looked at once more.
         again: bool,
-        /// Its Secret came, went, or changed hands meanwhile: what the worker saw of it may be over.
+        /// Its Secret came, went, or changed hands meanwhile, or may change them now: what the worker saw may be over.
         stirred: bool,
     },
 }
@@ -96,7 +96,7 @@ impl Record {
         }
     }
 
-    /// Its Secret came, went, or changed hands.
+    /// Its Secret came, went, changed hands, or may change them now.
     pub(super) fn stir(&mut self) {
         if let Place::Running { stirred, .. } = &mut self.place {
             *stirred = true;

@@ -156,16 +156,17 @@ impl State {
         }
     }
 
-    /// The native object may be waiting for upstream's one to hand over.
+    /// The native object may be waiting for upstream's one to hand over, or about to find that it has to.
     fn heir_changed(&mut self, id: &Id, now: Instant) {
-        if id.group == Group::Upstream {
-            let native = Id { group: Group::Native, ..id.clone() };
-            let waits = |record: &Record| record.standing == Standing::Wrong(Retry::OnChange);
-            if self.table.get(&id.namespace, &id.name).is_some_and(|entry| entry.predecessor(Group::Native).is_some())
-                && self.table.record(&native).is_some_and(waits)
-            {
-                self.look_again(&native, now);
-            }
+        let native = Id { group: Group::Native, ..id.clone() };
+        let Some(entry) = self.table.get_mut(&id.namespace, &id.name) else { return };
+        if id.group == Group::Native || entry.predecessor(Group::Native).is_none() {
+            return;
+        }
+        let Some(record) = entry.get_mut(Group::Native) else { return };
+        record.stir();
+        if record.standing == Standing::Wrong(Retry::OnChange) {
+            self.look_again(&native, now);
         }
     }
 

@@ -422,6 +422,19 @@ fn the_native_object_takes_over_what_upstreams_hands_over() {
 }
 
 #[test]
+fn a_hand_over_that_passes_by_while_the_native_object_is_worked_on_is_not_missed() {
+    let upstream = Object { group: Group::Upstream, uid: "old", ..object("db") };
+    let mut world = World::settled(&upstream);
+    let native = Object { uid: "new", ..object("db") };
+    world.see(&native, false);
+    let job = world.next().unwrap();
+    world.see(&Object { annotations: json!({"kseal.dev/hand-over": "native"}), version: 30, ..upstream }, false);
+    world.wrong(&job, &native, Retry::OnChange);
+    let job = world.next().unwrap();
+    assert_eq!((job.id.group, job.predecessor), (Group::Native, Some(Uid::of("old"))));
+}
+
+#[test]
 fn no_order_of_events_leaves_an_object_unattended() {
     // Whatever happens, an object that is not at rest is queued, with a worker, or has a deadline; one that is at rest is
     // right, waits for a key, or waits for a change.
