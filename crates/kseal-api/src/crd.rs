@@ -5,6 +5,7 @@
 //! rule's message repeats a value, because what stands where a sealed value belongs may be plaintext.
 
 mod native;
+mod rewrap;
 mod upstream;
 
 use serde_json::{Value, json};
@@ -37,19 +38,24 @@ pub fn definitions() -> Vec<Definition> {
         Definition {
             file: "kseal.dev_sealedsecrets.yaml",
             preamble: "SealedSecret of kseal.dev. Deleting this definition deletes every SealedSecret, and with each its Secret.",
-            object: definition(names::GROUP, &["kss"], &native::version()),
+            object: definition(names::GROUP, &sealed_secrets(&["kss"]), &native::version()),
+        },
+        Definition {
+            file: "kseal.dev_rewraprequests.yaml",
+            preamble: "RewrapRequest: a question that is answered once and goes. Answered by controllers with --rewrap-requests.",
+            object: definition(names::GROUP, &rewrap::names(), &rewrap::version()),
         },
         Definition {
             file: "bitnami.com_sealedsecrets.yaml",
             preamble: "SealedSecret of bitnami.com, for clusters that do not have it from sealed-secrets already: create it,\n\
                        never apply it over another. It accepts all that sealed-secrets' own definition accepts.",
-            object: definition(names::UPSTREAM_GROUP, &[], &upstream::version()),
+            object: definition(names::UPSTREAM_GROUP, &sealed_secrets(&[]), &upstream::version()),
         },
     ]
 }
 
-/// Both kinds are named `sealedsecrets`, so the native one has a short name that is its alone.
-fn definition(group: &str, short_names: &[&str], version: &Value) -> Value {
+/// Both groups name theirs `sealedsecrets`, so the native one has a short name that is its alone.
+fn sealed_secrets(short_names: &[&str]) -> Value {
     let mut kinds = json!({
         "kind": names::SEALED_SECRET,
         "listKind": "SealedSecretList",
@@ -59,11 +65,15 @@ fn definition(group: &str, short_names: &[&str], version: &Value) -> Value {
     if !short_names.is_empty() {
         kinds["shortNames"] = json!(short_names);
     }
+    kinds
+}
+
+fn definition(group: &str, kinds: &Value, version: &Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
-            "name": format!("sealedsecrets.{group}"),
+            "name": format!("{}.{group}", kinds["plural"].as_str().unwrap_or_default()),
             "labels": { "app.kubernetes.io/name": "kseal", "app.kubernetes.io/part-of": "kseal" },
             "annotations": {
                 // A definition that a GitOps tool removes takes every Secret with it.
@@ -75,15 +85,15 @@ fn definition(group: &str, short_names: &[&str], version: &Value) -> Value {
     })
 }
 
-/// The schema of a whole object of `kind: SealedSecret`.
-fn object(description: &str, spec: &Value, status: &Value) -> Value {
+/// The schema of a whole object of a kind.
+fn object(kind: &str, description: &str, spec: &Value, status: &Value) -> Value {
     json!({
         "description": description,
         "type": "object",
         "required": ["spec"],
         "properties": {
             "apiVersion": { "type": "string", "description": "The version of the schema of this object." },
-            "kind": { "type": "string", "description": "SealedSecret." },
+            "kind": { "type": "string", "description": format!("{kind}.") },
             "metadata": { "type": "object" },
             "spec": spec,
             "status": status,

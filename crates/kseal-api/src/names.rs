@@ -12,6 +12,8 @@ pub const UPSTREAM_API_VERSION: &str = "bitnami.com/v1alpha1";
 pub const SEALED_SECRET: &str = "SealedSecret";
 /// The cluster-scoped kind of sealed objects.
 pub const CLUSTER_SEALED_SECRET: &str = "ClusterSealedSecret";
+/// The kind of requests to wrap data keys for the current sealing key.
+pub const REWRAP_REQUEST: &str = "RewrapRequest";
 /// The kind of key bundles.
 pub const SEALING_KEY_BUNDLE: &str = "SealingKeyBundle";
 
@@ -72,6 +74,15 @@ pub const CONTROLLER: &str = "kseal-controller";
 pub const PUBLIC_KEYS: &str = "kseal-public-keys";
 /// The item of [`PUBLIC_KEYS`]: a [`crate::SealingKeyBundle`] as JSON.
 pub const PUBLIC_KEYS_ITEM: &str = "bundle.json";
+/// On the ConfigMap [`PUBLIC_KEYS`]: the fingerprint of the native sealing key that shall be followed by a new one. Once it
+/// was, the annotation means nothing any more, so that a request that is repeated, or in doubt, makes one key.
+pub const ROTATE: &str = "kseal.dev/rotate";
+/// The same for the RSA key of the published certificate, by upstream's form of its fingerprint.
+pub const ROTATE_UPSTREAM: &str = "kseal.dev/rotate-sealed-secrets";
+/// The ConfigMap in the controller's namespace that says which objects need which key.
+pub const KEY_USAGE: &str = "kseal-key-usage";
+/// The item of [`KEY_USAGE`]: a [`crate::KeyUsage`] as JSON.
+pub const KEY_USAGE_ITEM: &str = "usage.json";
 /// The Secret in the controller's namespace that holds the cluster's identity.
 pub const IDENTITY: &str = "kseal-identity";
 /// The only names of kseal's own that a template may set on its Secret.

@@ -4,13 +4,14 @@
 use serde_json::{Value, json};
 
 use super::{MAX_DATA_KEYS, MAX_ITEMS, MAX_TEXT, MAX_WRAPS, object};
+use crate::names;
 
 /// Standard alphabet, padded. How many octets it must be is the reader's affair.
-const BASE64: &str = "^[A-Za-z0-9+/]+={0,2}$";
+pub(super) const BASE64: &str = "^[A-Za-z0-9+/]+={0,2}$";
 /// Longer than the wrap of any suite to come is likely to be; X-Wing's are 1,560.
-const MAX_WRAP_TEXT: usize = 8_192;
+pub(super) const MAX_WRAP_TEXT: usize = 8_192;
 /// Kubernetes' own limit for the name of an object, the prefix of a label, the key of an item.
-const MAX_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// Kubernetes' own limit for the name of a namespace and the value of a label.
 const MAX_LABEL: usize = 63;
 /// Kubernetes' own limit for all annotations of one object.
@@ -25,7 +26,7 @@ pub(super) fn version() -> Value {
         "storage": true,
         "subresources": { "status": {} },
         "additionalPrinterColumns": columns(),
-        "schema": { "openAPIV3Schema": object("A Secret whose values are sealed, fit for git.", &spec(), &status()) },
+        "schema": { "openAPIV3Schema": object(names::SEALED_SECRET, "A Secret whose values are sealed, fit for git.", &spec(), &status()) },
     })
 }
 
@@ -258,7 +259,7 @@ fn status() -> Value {
                 "type": "integer",
                 "format": "int64",
             },
-            "conditions": conditions(),
+            "conditions": conditions("Ready, Reconciling and Stalled, as kstatus reads them."),
             "observed": {
                 "description": "The controller's record of the last success: while all of it holds, nothing is opened and nothing is written. Only a hint.",
                 "type": "object",
@@ -282,9 +283,9 @@ fn status() -> Value {
 }
 
 /// Kubernetes' `Condition`.
-fn conditions() -> Value {
+pub(super) fn conditions(description: &str) -> Value {
     json!({
-        "description": "Ready, Reconciling and Stalled, as kstatus reads them.",
+        "description": description,
         "type": "array",
         "maxItems": 16,
         "x-kubernetes-list-type": "map",

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::object;
+use crate::names;
 
 pub(super) fn version() -> Value {
     json!({
@@ -18,7 +19,7 @@ pub(super) fn version() -> Value {
             { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
         ],
         "schema": {
-            "openAPIV3Schema": object("A Secret whose values are sealed in the format of sealed-secrets.", &spec(), &status()),
+            "openAPIV3Schema": object(names::SEALED_SECRET, "A Secret whose values are sealed in the format of sealed-secrets.", &spec(), &status()),
         },
     })
 }
