@@ -13,6 +13,7 @@ mod published;
 mod secret;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kseal_core::keys::Ledger;
 use kseal_crypto::{KeyRing, Suite, sealed_secrets::RsaSize};
@@ -34,6 +35,10 @@ pub struct KeySettings {
     pub upstream: UpstreamKeys,
     /// What the names of sealed-secrets' key Secrets begin with.
     pub upstream_prefix: String,
+    /// After how long a native key is followed by another; none for never.
+    pub period: Option<Duration>,
+    /// The same for RSA keys.
+    pub upstream_period: Option<Duration>,
     /// The size of new RSA keys; upstream's is 4,096 bits.
     pub upstream_size: RsaSize,
 }

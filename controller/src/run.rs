@@ -164,6 +164,8 @@ fn key_settings(settings: &Settings) -> KeySettings {
             SealedSecrets::Off => UpstreamKeys::Off,
         },
         upstream_prefix: settings.sealed_secrets_key_prefix.clone(),
+        period: settings.key_renew_period,
+        upstream_period: settings.sealed_secrets_key_renew_period,
         upstream_size: RsaSize::Bits4096,
     }
 }

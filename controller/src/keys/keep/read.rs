@@ -17,6 +17,9 @@ pub(super) struct FoundConfigMap {
     pub(super) uid: String,
     pub(super) resource_version: String,
     pub(super) text: Option<String>,
+    /// The native key, and the RSA key, that shall be followed by another.
+    pub(super) rotate: Option<String>,
+    pub(super) rotate_upstream: Option<String>,
 }
 
 /// Secrets in one page of a list.
@@ -56,6 +59,8 @@ impl<R> Keeping<R> {
             uid: metadata.uid.into_owned(),
             resource_version: metadata.resource_version.into_owned(),
             text: data.and_then(|data| data.bundle),
+            rotate: metadata.annotations.rotate,
+            rotate_upstream: metadata.annotations.rotate_upstream,
         }))
     }
 
