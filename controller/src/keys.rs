@@ -11,6 +11,7 @@ mod holder;
 mod keep;
 mod published;
 mod secret;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use kseal_crypto::{KeyRing, Suite, sealed_secrets::RsaSize};
 pub use follow::follow;
 pub use keep::{Keeper, keep};
 pub use published::{Published, follow_published};
+pub use usage::{Needs, UsageTeller, tell_usage};
 
 /// What is configured about keys.
 #[derive(Debug, Clone)]

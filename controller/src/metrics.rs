@@ -1,8 +1,9 @@
 //! What is counted, as OpenMetrics.
 //!
-//! Labels are of the program's own words (`&'static str`) and HTTP codes, so their number is bounded and nothing of an
-//! object, least of all of a Secret, can become one.
+//! Labels are of the program's own words (`&'static str`), HTTP codes, and fingerprints of public keys, so their number is
+//! bounded and nothing of an object, least of all of a Secret, can become one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -46,6 +47,8 @@ struct Inner {
     keys_malformed: Gauge,
     keys_missing: Gauge,
     key_errors: Count<Category>,
+    key_objects: Level<Key>,
+    key_claims: Level<Key>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -99,6 +102,13 @@ struct Keys {
     state: &'static str,
 }
 
+/// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
+/// was opened with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Key {
+    key: String,
+}
+
 impl Metrics {
     /// Everything at nothing.
     #[must_use]
@@ -135,6 +145,8 @@ impl Metrics {
             keys_malformed: add(into, "keys_malformed", "Key Secrets that hold no usable key", Gauge::default()),
             keys_missing: add(into, "keys_missing", "Published keys whose Secret is missing", Gauge::default()),
             key_errors: add(into, "key_errors", "What kept keys from being made or published", Family::default()),
+            key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
+            key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
             registry: made,
         }))
     }
@@ -229,6 +241,17 @@ impl Metrics {
         self.0.key_errors.get_or_create(&Category { category }).inc();
     }
 
+    /// How many objects need each key, and how many name it and did not open; other keys are forgotten.
+    pub fn key_needs(&self, counts: &BTreeMap<String, [usize; 2]>) {
+        let Inner { key_objects, key_claims, .. } = &*self.0;
+        for (index, family) in [key_objects, key_claims].into_iter().enumerate() {
+            family.clear();
+            for (key, counts) in counts {
+                family.get_or_create(&Key { key: key.clone() }).set(level(counts[index]));
+            }
+        }
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -290,6 +313,8 @@ mod tests {
         metrics.keys_malformed(1);
         metrics.keys_missing(2);
         metrics.keys_failed("conflict");
+        metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
+        metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -312,10 +337,13 @@ mod tests {
             "kseal_keys_malformed 1",
             "kseal_keys_missing 2",
             "kseal_key_errors_total{category=\"conflict\"} 1",
+            "kseal_key_objects{key=\"k1\"} 5",
+            "kseal_key_claims{key=\"k1\"} 2",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("kold"), "what is not counted any more is not shown");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::args::{Args, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
 use crate::engine;
 use crate::http::{self, Endpoints};
-use crate::keys::{self, Keeper, KeySettings, UpstreamKeys};
+use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
@@ -126,17 +126,33 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             clock: settings::now,
             metrics: metrics.clone(),
         };
+        let (counted, needs) = watch::channel(None);
+        let teller = UsageTeller {
+            api: Api::new(client.clone()),
+            namespace: settings.namespace.clone(),
+            watched: settings.watch_namespaces.clone(),
+            needs,
+            held: keys.clone(),
+            published: published.clone(),
+            clock: settings::now,
+            metrics: metrics.clone(),
+        };
         let context = engine::Context {
             client: client.clone(),
             api: Api::new(client.clone()),
             keys: keys.clone(),
+            needs: counted,
             metrics: metrics.clone(),
             clock: settings::now,
             jitter: settings::jitter,
             settings: engine_settings(&settings),
         };
         async move {
-            tokio::join!(keys::keep(keeper, settings::rng(), term.clone()), engine::run(context, term));
+            join!(
+                keys::keep(keeper, settings::rng(), term.clone()),
+                keys::tell_usage(teller, term.clone()),
+                engine::run(context, term)
+            );
         }
     });
     // The endpoints answer until the lease is handed over.

@@ -70,11 +70,11 @@ impl Ledger {
         self.rsa.iter().find_map(|key| key.certificate.as_deref())
     }
 
-    /// The state of a native key, as what it opened must be told of; none for what is not loaded.
+    /// The names of the native keys that are compromised, as [`kseal_crypto::Work`] notes them: what they opened must say so.
     #[must_use]
-    pub fn state(&self, fingerprint: Fingerprint) -> Option<KeyState> {
-        let states = self.native.iter().filter(|key| key.public.fingerprint() == fingerprint).map(|key| key.state);
-        states.filter(|state| state.opens()).max_by_key(|state| *state == KeyState::Compromised)
+    pub fn compromised(&self) -> BTreeSet<String> {
+        let keys = self.native.iter().filter(|key| key.state == KeyState::Compromised);
+        keys.map(|key| key.public.fingerprint().to_string()).collect()
     }
 
     /// What a bundle must list. `published` is what this cluster's identity signed last: a key of it whose Secret is
