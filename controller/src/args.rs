@@ -98,6 +98,13 @@ pub(crate) struct KeyArgs {
         hide_env_values = true
     )]
     pub sealed_secrets_key_renew_period: Duration,
+    /// Answer RewrapRequests: wrap data keys for the current sealing key. Needs deploy/components/rewrap-requests
+    #[arg(long, env = "KSEAL_REWRAP_REQUESTS", hide_env_values = true)]
+    pub rewrap_requests: bool,
+    /// Wrap sealed objects of the cluster for the current sealing key, but for those that Argo CD or Flux own. Needs
+    /// deploy/components/rewrap-objects
+    #[arg(long, env = "KSEAL_REWRAP_OBJECTS", hide_env_values = true)]
+    pub rewrap_objects: bool,
     /// How the Secrets of new RSA keys begin, and what the oldest release of sealed-secrets named its only key
     #[arg(
         long,

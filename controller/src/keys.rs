@@ -18,8 +18,12 @@ use std::time::Duration;
 
 use kseal_core::keys::Ledger;
 use kseal_crypto::{KeyRing, Suite, sealed_secrets::RsaSize};
+use serde::Deserialize;
+
+use crate::api::{Api, ApiError};
 
 pub use follow::follow;
+pub(crate) use keep::seconds;
 pub use keep::{Keeper, keep};
 pub use published::{Published, follow_published};
 pub use usage::{Needs, UsageTeller, tell_usage};
@@ -102,6 +106,23 @@ impl Origin {
             Self::Legacy => ("fieldSelector", format!("metadata.name={}", settings.upstream_prefix)),
         }
     }
+}
+
+/// The UID of the namespace `kube-system`, by which a cluster is known.
+pub(crate) async fn cluster_uid(api: &Api) -> Result<String, ApiError> {
+    let body = api.get_metadata("/api/v1/namespaces/kube-system").await?;
+    let object: ObjectOfUid = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+    Ok(object.metadata.uid)
+}
+
+#[derive(Deserialize)]
+struct ObjectOfUid {
+    metadata: UidMetadata,
+}
+
+#[derive(Deserialize)]
+struct UidMetadata {
+    uid: String,
 }
 
 /// The collection of the Secrets of a namespace.

@@ -47,6 +47,7 @@ struct Inner {
     keys_malformed: Gauge,
     keys_missing: Gauge,
     key_errors: Count<Category>,
+    rewraps: Count<Rewraps>,
     key_objects: Level<Key>,
     key_claims: Level<Key>,
 }
@@ -102,6 +103,12 @@ struct Keys {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rewraps {
+    kind: &'static str,
+    result: &'static str,
+}
+
 /// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
 /// was opened with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -145,6 +152,12 @@ impl Metrics {
             keys_malformed: add(into, "keys_malformed", "Key Secrets that hold no usable key", Gauge::default()),
             keys_missing: add(into, "keys_missing", "Published keys whose Secret is missing", Gauge::default()),
             key_errors: add(into, "key_errors", "What kept keys from being made or published", Family::default()),
+            rewraps: add(
+                into,
+                "rewraps",
+                "Data keys to be wrapped for the current key, by the outcome",
+                Family::default(),
+            ),
             key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
             key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
             registry: made,
@@ -241,6 +254,13 @@ impl Metrics {
         self.0.key_errors.get_or_create(&Category { category }).inc();
     }
 
+    /// So many data keys of a `request`, or of an `object`, were wrapped for the current key, and so many were not.
+    pub fn rewrapped(&self, kind: &'static str, done: usize, not: usize) {
+        for (result, count) in [("wrapped", done), ("refused", not)] {
+            self.0.rewraps.get_or_create(&Rewraps { kind, result }).inc_by(count as u64);
+        }
+    }
+
     /// How many objects need each key, and how many name it and did not open; other keys are forgotten.
     pub fn key_needs(&self, counts: &BTreeMap<String, [usize; 2]>) {
         let Inner { key_objects, key_claims, .. } = &*self.0;
@@ -313,6 +333,7 @@ mod tests {
         metrics.keys_malformed(1);
         metrics.keys_missing(2);
         metrics.keys_failed("conflict");
+        metrics.rewrapped("request", 3, 1);
         metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
         metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
         let text = metrics.encode();
@@ -337,6 +358,8 @@ mod tests {
             "kseal_keys_malformed 1",
             "kseal_keys_missing 2",
             "kseal_key_errors_total{category=\"conflict\"} 1",
+            "kseal_rewraps_total{kind=\"request\",result=\"wrapped\"} 3",
+            "kseal_rewraps_total{kind=\"request\",result=\"refused\"} 1",
             "kseal_key_objects{key=\"k1\"} 5",
             "kseal_key_claims{key=\"k1\"} 2",
             "# EOF",

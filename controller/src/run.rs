@@ -29,6 +29,7 @@ use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
 
 /// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
@@ -137,6 +138,18 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             clock: settings::now,
             metrics: metrics.clone(),
         };
+        let rewrapper = Rewrapper {
+            client: client.clone(),
+            api: Api::new(client.clone()),
+            settings: RewrapSettings {
+                requests: settings.rewrap_requests,
+                objects: settings.rewrap_objects,
+                namespaces: settings.watch_namespaces.clone(),
+            },
+            held: keys.clone(),
+            clock: settings::now,
+            metrics: metrics.clone(),
+        };
         let context = engine::Context {
             client: client.clone(),
             api: Api::new(client.clone()),
@@ -151,6 +164,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             join!(
                 keys::keep(keeper, settings::rng(), term.clone()),
                 keys::tell_usage(teller, term.clone()),
+                rewrap(rewrapper, term.clone()),
                 engine::run(context, term)
             );
         }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub suite: Suite,
     pub sealed_secrets: SealedSecrets,
     pub sealed_secrets_key_prefix: String,
+    pub rewrap_requests: bool,
+    pub rewrap_objects: bool,
     /// None for never.
     pub key_renew_period: Option<Duration>,
     /// None for never.
@@ -103,6 +105,8 @@ impl Settings {
             },
             sealed_secrets: keys.sealed_secrets,
             sealed_secrets_key_prefix: keys.sealed_secrets_key_prefix,
+            rewrap_requests: keys.rewrap_requests,
+            rewrap_objects: keys.rewrap_objects,
             key_renew_period: Some(keys.key_renew_period).filter(|period| !period.is_zero()),
             sealed_secrets_key_renew_period: Some(keys.sealed_secrets_key_renew_period)
                 .filter(|period| !period.is_zero()),

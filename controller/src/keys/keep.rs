@@ -183,6 +183,6 @@ impl<R: CryptoRng + Send> Keeping<R> {
 }
 
 /// RFC 3339 without fractions, as Kubernetes writes times.
-pub(super) fn seconds(time: Timestamp) -> String {
+pub(crate) fn seconds(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
 }

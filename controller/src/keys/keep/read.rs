@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Fault, Keeping};
 use crate::api::ApiError;
 use crate::keys::published::ConfigMap;
-use crate::keys::{HeldKeys, Origin, Versions, config_maps, secrets};
+use crate::keys::{HeldKeys, Origin, Versions, cluster_uid, config_maps, secrets};
 
 /// The ConfigMap of the published bundle.
 pub(super) struct FoundConfigMap {
@@ -40,11 +40,9 @@ impl<R> Keeping<R> {
         if let Some(uid) = &self.cluster_uid {
             return Ok(uid.clone());
         }
-        let body = self.keeper.api.get_metadata("/api/v1/namespaces/kube-system").await;
-        let body = body.map_err(|error| Fault::Api(STEP, error))?;
-        let object: Object = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
-        self.cluster_uid = Some(object.metadata.uid.clone());
-        Ok(object.metadata.uid)
+        let uid = cluster_uid(&self.keeper.api).await.map_err(|error| Fault::Api(STEP, error))?;
+        self.cluster_uid = Some(uid.clone());
+        Ok(uid)
     }
 
     pub(super) async fn read_config_map(&self) -> Result<Option<FoundConfigMap>, Fault> {
