@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use self::fault::Fault;
 use self::identity::HeldIdentity;
 use self::make::{NewNative, NewRsa};
-use self::rotate::{Kind, Rotation};
+use self::rotate::Rotation;
 use self::wait::Wait;
 use super::{HeldKeys, KeySettings, Published, UpstreamKeys};
 use crate::api::Api;
@@ -81,7 +81,7 @@ struct Keeping<R> {
     serial: Option<u64>,
     /// Up to which epoch names are taken by what is no key Secret: of native keys, and of RSA keys.
     taken: [u32; 2],
-    /// What was made in this term, and when more is due.
+    /// Which keys came in this term, and when more are due.
     rotation: Rotation,
     /// Keys that were made and are not seen in the cluster yet.
     new_native: Option<NewNative>,
@@ -159,7 +159,6 @@ impl<R: CryptoRng + Send> Keeping<R> {
         }
         let Some(since) = self.wants_rsa(&held, config_map.as_ref()) else { return native };
         self.make_rsa(&cluster_uid, &held, since).await?;
-        self.rotation.was_made(Kind::Rsa);
         native.and(Ok(Next::Again))
     }
 
@@ -175,7 +174,6 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let found = self.remember(cluster_uid, config_map);
         if self.wants_native(cluster_uid, held, config_map) {
             self.make_native(cluster_uid, held).await?;
-            self.rotation.was_made(Kind::Native);
             return Ok(Next::Again);
         }
         self.publish(cluster_uid, held, config_map, found).await

@@ -83,7 +83,11 @@ impl UsageTeller {
                 if !is_told {
                     match self.write(&usage).await {
                         Ok(()) => told = Some((usage, Instant::now())),
-                        Err(error) => tracing::warn!(category = error.category(), "the usage of keys was not written"),
+                        Err(error) => {
+                            tracing::warn!(category = error.category(), "the usage of keys was not written");
+                            sleep(PAUSE).await;
+                            continue;
+                        }
                     }
                 }
             }

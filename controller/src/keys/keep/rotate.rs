@@ -18,28 +18,40 @@ pub(super) enum Kind {
     Rsa,
 }
 
-/// What was made in this term, and what will be.
+/// What came in this term, and what will.
 #[derive(Default)]
 pub(super) struct Rotation {
-    /// When a key of each kind was made last. A clock that jumps to and fro makes one key a period, not one a jump.
-    made: [Option<Instant>; 2],
+    newest: [Newest; 2],
     /// How long it is until one is due.
     next: [Option<Duration>; 2],
 }
 
-impl Rotation {
-    pub(super) fn was_made(&mut self, kind: Kind) {
-        self.made[kind as usize] = Some(Instant::now());
-    }
+/// The newest key of a kind, and since when it is there, if it came in this term.
+#[derive(Default)]
+struct Newest {
+    name: Option<String>,
+    since: Option<Instant>,
+}
 
+impl Rotation {
     /// How long it is until the next key is due.
     pub(super) fn next(&self) -> Option<Duration> {
         self.next.into_iter().flatten().min()
     }
 
-    /// Whether a key is due by time, if the last one was made at `made`, in seconds since 1970.
+    /// Notes which key is the newest; an empty name if there is none.
+    fn see(&mut self, kind: Kind, name: &str) {
+        let newest = &mut self.newest[kind as usize];
+        if newest.name.as_deref() != Some(name) {
+            newest.since = newest.name.is_some().then(Instant::now);
+            newest.name = Some(name.to_owned());
+        }
+    }
+
+    /// Whether a key is due by time, if the last one was made at `made`, in seconds since 1970. A clock that jumps to and fro
+    /// makes one key a period, not one a jump: what came in this term is as old as its own clock says.
     fn is_due(&mut self, kind: Kind, made: Option<i64>, now: i64, period: Option<Duration>) -> bool {
-        let since = self.made[kind as usize].map_or(Duration::MAX, |at| at.elapsed());
+        let since = self.newest[kind as usize].since.map_or(Duration::MAX, |at| at.elapsed());
         let left = due_in(made, now, period).zip(period);
         let left = left.map(|(left, period)| left.max(period.saturating_sub(since)));
         self.next[kind as usize] = left;
@@ -55,7 +67,11 @@ impl<R: CryptoRng + Send> Keeping<R> {
         held: &HeldKeys,
         config_map: Option<&FoundConfigMap>,
     ) -> bool {
-        let Some(key) = held.ledger.sealing_key(cluster_uid) else { return true };
+        let Some(key) = held.ledger.sealing_key(cluster_uid) else {
+            self.rotation.see(Kind::Native, "");
+            return true;
+        };
+        self.rotation.see(Kind::Native, &key.public.fingerprint().to_string());
         let asked = config_map.and_then(|found| found.rotate.as_deref());
         let made = key.created_at.parse::<Timestamp>().ok().map(Timestamp::as_second);
         let (now, period) = (self.now(), self.keeper.settings.period);
@@ -67,6 +83,8 @@ impl<R: CryptoRng + Send> Keeping<R> {
     /// before all others by upstream's order, however wrong a clock was when those were made.
     pub(super) fn wants_rsa(&mut self, held: &HeldKeys, config_map: Option<&FoundConfigMap>) -> Option<u64> {
         let now = u64::try_from(self.now()).unwrap_or(0);
+        let latest = held.ledger.rsa.iter().max_by_key(|key| (key.created, &key.secret));
+        self.rotation.see(Kind::Rsa, latest.map_or("", |key| &key.secret));
         let Some(newest) = held.ledger.rsa.first() else { return Some(now) };
         // The one that counts may be of the far future, and stay so: one of this time is enough.
         let nearest = held.ledger.rsa.iter().map(|key| key.since).min_by_key(|since| since.abs_diff(now));
