@@ -16,6 +16,7 @@ mod published;
 mod refusal;
 #[allow(dead_code, reason = "whatever can be asked of a server stands together")]
 mod requests;
+mod sealed_objects;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub(crate) use self::{
     proxies::Proxies,
     published::{Published, Publishing},
     refusal::Failure,
+    sealed_objects::{SealedKind, SealedObjects, condition},
 };
 use crate::{
     error::{Error, Result},
