@@ -30,6 +30,7 @@ mod placing;
 mod prompt;
 mod recipients;
 mod reencrypting;
+mod rewrapping;
 mod sealing;
 mod secret;
 mod settings;

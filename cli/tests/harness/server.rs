@@ -20,8 +20,12 @@ pub(crate) struct Server {
     state: Arc<State>,
 }
 
+/// What is answered to a request, if it is one of those that it knows: code and body.
+type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
+
 #[derive(Default)]
 struct State {
+    rule: Mutex<Option<Rule>>,
     answers: Mutex<Vec<Answer>>,
     seen: Mutex<Vec<Seen>>,
     is_over: AtomicBool,
@@ -93,6 +97,12 @@ impl Server {
         self
     }
 
+    /// Answers by what it is asked, before all that it was told to answer.
+    pub(crate) fn decides(&self, rule: impl FnMut(&Seen) -> Option<(u16, String)> + Send + 'static) -> &Self {
+        *self.state.rule.lock().expect("the rule") = Some(Box::new(rule));
+        self
+    }
+
     /// Forgets a path.
     pub(crate) fn forgets(&self, path: &str) -> &Self {
         self.state.answers.lock().expect("the answers").retain(|answer| answer.path != path);
@@ -143,8 +153,13 @@ fn serve(stream: &TcpStream, state: &State) {
     while let Some(seen) = request(&mut reader) {
         let path = seen.line.split(' ').nth(1).unwrap_or_default().to_owned();
         let is_tunnel = seen.line.starts_with("CONNECT ");
+        let decided = state.rule.lock().expect("the rule").as_mut().and_then(|rule| rule(&seen));
         state.seen.lock().expect("the requests").push(seen);
-        let answer = if is_tunnel { "HTTP/1.1 200 OK\r\n\r\n".to_owned() } else { state.answer(&path) };
+        let answer = match decided {
+            _ if is_tunnel => "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
+            Some((code, body)) => http(code, "", &body),
+            None => state.answer(&path),
+        };
         let mut writer = stream;
         if writer.write_all(answer.as_bytes()).is_err() {
             return;
@@ -186,11 +201,13 @@ impl State {
             }
             None => (404, String::new(), status(404, "NotFound", "not found").to_string()),
         };
-        let length = body.len();
-        format!(
-            "HTTP/1.1 {code} it\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        )
+        http(code, &headers, &body)
     }
+}
+
+fn http(code: u16, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {code} it\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
 }
 
 /// A no as an API server says it.
