@@ -1,5 +1,7 @@
 //! `kseal reencrypt --through-cluster`: the cluster opens and wraps, and no private key is at hand.
 
+#![allow(clippy::unwrap_used, reason = "this is test code, outside of a function that says so")]
+
 #[path = "harness/controller.rs"]
 mod controller;
 #[path = "harness/published.rs"]
