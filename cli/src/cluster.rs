@@ -9,7 +9,9 @@
 mod connection;
 mod credentials;
 mod exec;
+mod key_usage;
 mod kubeconfig;
+mod metadata;
 mod oidc;
 mod proxies;
 mod published;
@@ -24,12 +26,13 @@ use jiff::Timestamp;
 use ureq::{Agent, http::HeaderMap};
 
 use self::kubeconfig::Target;
-#[allow(unused_imports, reason = "whatever can be asked of a server stands together")]
-pub(crate) use self::requests::PatchKind;
 pub(crate) use self::{
+    key_usage::Counted,
+    metadata::{Described, Metadata},
     proxies::Proxies,
     published::{Published, Publishing},
     refusal::Failure,
+    requests::PatchKind,
     sealed_objects::{SealedKind, SealedObjects, condition},
 };
 use crate::{

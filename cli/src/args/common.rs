@@ -1,9 +1,8 @@
 //! Groups of options that several commands share.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use jiff::SignedDuration;
 use kseal_api::Scope;
 use serde::Deserialize;
 
@@ -99,11 +98,4 @@ pub(crate) enum ReportFormat {
     Text,
     /// For programs
     Json,
-}
-
-/// How long to wait, as `30s` or `2m`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wanted = "wants a number with its unit, as 30s or 2m";
-    let duration: SignedDuration = text.parse().map_err(|_| wanted.to_owned())?;
-    Duration::try_from(duration).map_err(|_| wanted.to_owned())
 }

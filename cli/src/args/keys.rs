@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{PublishedArgs, ReportArgs};
+use super::{PublishedArgs, ReportArgs, RotateArgs};
 
-/// Make, list, fetch and convert sealing keys
+/// Make, list, rotate, retire and back up sealing keys
 #[derive(Args)]
 pub(crate) struct KeysArgs {
     #[command(subcommand)]
@@ -18,6 +18,7 @@ pub(crate) enum KeysCommand {
     Generate(GenerateArgs),
     List(ListArgs),
     Fetch(FetchArgs),
+    Rotate(RotateArgs),
     Export(ExportArgs),
     Import(ImportArgs),
 }

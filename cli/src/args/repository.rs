@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::Resettable};
 
-use super::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, SealFormat, common::duration};
+use super::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, SealFormat, key_life::time};
 
 const REENCRYPT_EXAMPLES: &str = "\
 Examples:
@@ -51,7 +51,7 @@ pub(crate) struct ReencryptArgs {
     #[arg(long, conflicts_with_all = ["check", "compact"])]
     pub through_cluster: bool,
     /// How long to wait for each of the cluster's answers
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration, requires = "through_cluster")]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time, requires = "through_cluster")]
     pub timeout: Duration,
     #[command(flatten)]
     pub report: ReportArgs,

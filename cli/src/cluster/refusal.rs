@@ -60,8 +60,17 @@ impl Failure {
         }
     }
 
+    /// Whether a write has to be decided anew from what is there: something else was written meanwhile, or it may have
+    /// happened.
+    pub(crate) const fn is_open(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.code == 409 || refusal.code >= 500,
+            Self::InDoubt(_) => true,
+            Self::Other(_) => false,
+        }
+    }
+
     /// As an error of a command that wanted to do something, as `change ConfigMap a/b`; the hint is for who may not.
-    #[allow(dead_code, reason = "whatever can be asked of a server stands together")]
     pub(crate) fn doing(self, what: &str, hint: &str) -> Error {
         let refusal = match self {
             Self::Other(error) | Self::InDoubt(error) => return *error,

@@ -5,6 +5,7 @@ mod fetch;
 mod generate;
 mod import;
 mod list;
+mod rotate;
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(args: KeysArgs, environment: &Environment, output: &Output) ->
         KeysCommand::Generate(args) => generate::run(args, environment, output),
         KeysCommand::List(args) => list::run(args, environment, output),
         KeysCommand::Fetch(args) => fetch::run(args, environment, output),
+        KeysCommand::Rotate(args) => rotate::run(args, environment, output),
         KeysCommand::Export(args) => export::run(&args, output),
         KeysCommand::Import(args) => import::run(&args, output),
     }
