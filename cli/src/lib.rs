@@ -23,6 +23,7 @@ mod item_key;
 mod key_files;
 mod key_manifest;
 mod meaning;
+mod migrating;
 mod opening;
 mod output;
 mod pinning;

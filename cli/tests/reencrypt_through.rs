@@ -36,6 +36,9 @@ stringData:
   password: hunter2
 ";
 
+/// A change of an answer.
+type Twist = fn(&mut Value);
+
 const PLAIN: &str = "stringData:\n  user: app\n  # long\n  password: hunter2\n";
 
 const THROUGH: [&str; 4] = ["reencrypt", "--through-cluster", "--context", "here"];
@@ -127,11 +130,8 @@ impl Scene {
 /// A text without the recipients of its data keys.
 fn without_recipients(text: &str) -> String {
     let text = text.lines().filter(|line| !line.trim_start().starts_with(['k', '"']) || !line.contains(": "));
-    text.map(|line| {
-        let Some((before, _)) = line.split_once("\"recipients\"") else { return format!("{line}\n") };
-        format!("{before}\n")
-    })
-    .collect()
+    let lines = text.map(|line| line.split_once("\"recipients\"").map_or(line, |(before, _)| before));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn no_answer_in_time_is_an_error() {
 
 #[test]
 fn why_the_cluster_did_not_wrap_a_data_key_is_told_in_words() {
-    let failures: [(&str, fn(&mut Value), i32, &str); 4] = [
+    let failures: [(&str, Twist, i32, &str); 4] = [
         ("no-key", |answer| fail(answer, "no-key"), 4, "has none of the keys"),
         ("open", |answer| fail(answer, "open"), 5, "cannot open it in this place"),
         ("compromised", |answer| fail(answer, "compromised"), 4, "a compromised key could open it"),
@@ -395,7 +395,7 @@ fn wraps(answer: &mut Value) -> &mut Value {
 
 #[test]
 fn an_answer_to_something_else_is_not_written() {
-    let twists: [fn(&mut Value); 7] = [
+    let twists: [Twist; 7] = [
         |answer| drop(answer["objects"].as_array_mut().unwrap().pop()),
         |answer| answer["objects"].as_array_mut().unwrap().push(json!({})),
         |answer| answer["objects"][0]["dataKeys"]["dabcdefghijklmnop"] = json!({}),
