@@ -26,7 +26,7 @@ pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, Gen
 pub(crate) use exec_env::ExecEnvArgs;
 pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
 pub(crate) use help::{PLUGIN, command};
-pub(crate) use key_life::RotateArgs;
+pub(crate) use key_life::{RetireArgs, RotateArgs, UsageArgs};
 pub(crate) use keys::{ExportArgs, FetchArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
 pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
 pub(crate) use migrate::MigrateArgs;

@@ -11,6 +11,7 @@ mod changing;
 mod choosing;
 mod cleanup;
 mod cluster;
+mod cluster_keys;
 mod commands;
 mod config;
 mod editor;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{PublishedArgs, ReportArgs, RotateArgs};
+use super::{PublishedArgs, ReportArgs, RetireArgs, RotateArgs, UsageArgs};
 
 /// Make, list, rotate, retire and back up sealing keys
 #[derive(Args)]
@@ -19,9 +19,14 @@ pub(crate) enum KeysCommand {
     List(ListArgs),
     Fetch(FetchArgs),
     Rotate(RotateArgs),
+    Usage(UsageArgs),
+    Retire(RetireArgs),
     Export(ExportArgs),
     Import(ImportArgs),
 }
+
+/// What names a cluster.
+const CLUSTER_FLAGS: [&str; 3] = ["cluster", "context", "kubeconfig"];
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -49,23 +54,40 @@ pub(crate) struct GenerateArgs {
     pub namespace: Option<String>,
 }
 
-/// List the keys of files
+const LIST_EXAMPLES: &str = "\
+Examples:
+  kseal keys list                            what .kseal.yaml and KSEAL_KEY_FILE name
+  kseal keys list key.yaml tls.crt           the keys of files
+  kseal keys list --cluster                  those of the current context's cluster, and what needs them
+  kseal keys list --context prod -o json     those of another one";
+
+/// List the keys of files, or those of a cluster and what needs them
 ///
 /// Files may be key bundles, certificates and private keys. Without files: the bundles that .kseal.yaml names, and the
 /// files of KSEAL_KEY_FILE. Nothing secret is printed.
+///
+/// With --cluster, --context or --kubeconfig: the keys that the cluster publishes and those that its controller holds. OBJECTS
+/// are those that would have to be opened by the key again; CLAIMED name it, and were not opened by it. A key whose Secret
+/// is gone is `missing`.
 #[derive(Args)]
+#[command(after_help = LIST_EXAMPLES)]
 pub(crate) struct ListArgs {
     /// Files to read; `-` is the standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with_all = CLUSTER_FLAGS)]
     pub files: Vec<PathBuf>,
+    /// List the keys of the current context's cluster; --context and --kubeconfig do so by themselves
+    #[arg(long)]
+    pub cluster: bool,
     /// Configuration to use instead of the nearest .kseal.yaml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = CLUSTER_FLAGS)]
     pub config: Option<PathBuf>,
     /// Print whole fingerprints
     #[arg(long)]
     pub wide: bool,
     #[command(flatten)]
     pub report: ReportArgs,
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 const FETCH_EXAMPLES: &str = "\
