@@ -175,7 +175,7 @@ fn objects_that_would_not_work_are_named_and_it_exits_1() {
             "would not work:\n  shop/broken     Malformed    not canonical base64",
             "  shop/failing    NotSynced    its status says: no key could decrypt secret (password)\n",
             "  shop/foreign    NotOwned     the Secret is not this object's; let it consent",
-            "  shop/legacy     Unsupported  spec.data is the form of sealed-secrets before 0.7",
+            "  shop/legacy     Unsupported  spec.data is a whole Secret in one value",
             "  shop/templates  Unsupported  spec.template.data has templates",
             "  5 objects are without a Secret: it would be made",
         ],

@@ -192,7 +192,9 @@ fn advice(trouble: &Trouble, request: &Request) -> String {
         Trouble::Contents { failures, .. }
             if failures.iter().any(|failure| failure.reason == kseal_crypto::Reason::DeprecatedData) =>
         {
-            "spec.data is the form of sealed-secrets before 0.7, which kseal does not open; seal it anew".to_owned()
+            "spec.data is a whole Secret in one value, which kseal does not open; `kubeseal --re-encrypt` brings it to \
+             encryptedData while sealed-secrets still runs"
+                .to_owned()
         }
         trouble => trouble.message(Group::Upstream, name),
     }

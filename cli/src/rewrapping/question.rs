@@ -124,3 +124,28 @@ pub(super) fn portions(questions: Vec<Question>, usual_namespace: &str) -> Vec<(
     }
     portions
 }
+
+#[cfg(test)]
+mod tests {
+    use kseal_api::Scope;
+
+    use super::*;
+
+    /// A question for one data key, as large as is wanted.
+    fn question(namespace: Option<&str>, number: u8, bytes: usize) -> Question {
+        let recipients = BTreeMap::from([("k".to_owned(), "A".repeat(bytes))]);
+        let handle = kseal_crypto::Handle::from([number; 10]).to_string();
+        let data_keys = BTreeMap::from([(handle, DataKey { commitment: String::new(), recipients })]);
+        let object = RewrapObject { scope: Scope::ClusterWide, name: None, data_keys };
+        Question { namespace: namespace.map(ToOwned::to_owned), object, place: vec![3] }
+    }
+
+    #[test]
+    fn a_portion_is_of_one_namespace_and_no_larger_than_a_request_may_be() {
+        let sizes = [(Some("b"), 1, 300_000), (Some("b"), 2, 100_000), (Some("b"), 3, 300_000), (None, 4, 1), (None, 4, 1)];
+        let questions = sizes.map(|(namespace, number, bytes)| question(namespace, number, bytes)).into();
+        let portions = portions(questions, "usual");
+        let told: Vec<_> = portions.iter().map(|(namespace, questions)| (namespace.as_str(), questions.len())).collect();
+        assert_eq!(told, [("b", 2), ("b", 1), ("usual", 1)]);
+    }
+}
