@@ -210,7 +210,9 @@ fn another_cluster_is_not_added_and_the_object_stays_as_it_is() {
 fn a_file_that_is_not_for_this_cluster_fails_and_the_others_do_not() {
     let scene = Scene::new();
     let _controller = scene.controller();
-    scene.folder.write(".kseal.yaml", "clusters: {prod: {bundle: prod.bundle}, dev: {bundle: dev.bundle}, old: {bundle: old.bundle}}\nrules: [{paths: ['dev/**'], clusters: [old]}, {clusters: [prod]}]\n");
+    let clusters = "clusters: {prod: {bundle: prod.bundle}, dev: {bundle: dev.bundle}, old: {bundle: old.bundle}}";
+    let rules = "rules: [{paths: ['dev/**'], clusters: [old]}, {clusters: [prod]}]";
+    scene.folder.write(".kseal.yaml", &format!("{clusters}\n{rules}\n"));
     scene.folder.write("old.bundle", &scene.folder.read("dev.bundle"));
     scene.folder.write("dev/db.yaml", SECRET);
     scene.folder.kseal(&["encrypt", "-i", "dev/db.yaml"]).succeeds();

@@ -13,9 +13,9 @@ Examples:
 /// Tell whether a cluster of sealed-secrets can be taken over, and what to do next
 ///
 /// Looks at the objects of bitnami.com in all namespaces, at whose their Secrets are, at sealed-secrets' keys and
-/// controller, and at kseal's. Says what would not work with kseal, what would be different, and which commands come next.
-/// It is for every step of the way: before the takeover, after it, and while objects are handed over to native ones. Exits 1 if
-/// something would not work.
+/// controller, and at kseal's. Says what would not work with kseal, what would be different, and which commands come
+/// next. It is for every step of the way: before the takeover, after it, and while objects are handed over to native
+/// ones. Exits 1 if something would not work.
 ///
 /// Nothing is written. Of Secrets only the metadata is asked for, private keys included, so whether values open is known
 /// only from what the controller says of its objects. The right to `list secrets` in all namespaces is needed for that.

@@ -108,7 +108,10 @@ fn kseal(found: &Found, native: usize) -> String {
 /// For programs.
 pub(crate) fn json(found: &Found, verdict: &Verdict) -> Value {
     let counts = &verdict.counts;
-    let key = |key: &super::Key| json!({"name": key.name, "label": key.label, "active": key.is_active, "createdAt": key.created});
+    let key = |key: &super::Key| {
+        let super::Key { name, label, created, is_active } = key;
+        json!({"name": name, "label": label, "active": is_active, "createdAt": created})
+    };
     let finding = |finding: &super::objects::Finding| {
         json!({
             "namespace": finding.namespace, "name": finding.name, "reason": finding.reason, "message": finding.message,
@@ -123,8 +126,8 @@ pub(crate) fn json(found: &Found, verdict: &Verdict) -> Value {
         "ready": verdict.is_good(),
         "objects": {
             "total": counts.objects, "namespaces": counts.namespaces, "native": counts.native, "synced": counts.synced,
-            "notSynced": counts.failing, "notLookedAt": counts.unseen, "deleting": counts.deleting, "paused": counts.paused,
-            "waitingToHandOver": counts.waiting, "withFinalizers": counts.finalizers,
+            "notSynced": counts.failing, "notLookedAt": counts.unseen, "deleting": counts.deleting,
+            "paused": counts.paused, "waitingToHandOver": counts.waiting, "withFinalizers": counts.finalizers,
         },
         "secrets": {
             "owned": counts.owned, "consenting": counts.consenting, "handedOver": counts.handed_over,

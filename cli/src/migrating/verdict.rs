@@ -132,8 +132,8 @@ fn flags(upstream: &Upstream) -> Vec<String> {
     }
     if let Some(selector) = upstream.flag("label-selector") {
         notes.push(format!(
-            "sealed-secrets looks after objects with {selector} only, and kseal after all: annotate those that are to be left \
-             alone {}=true",
+            "sealed-secrets looks after objects with {selector} only, and kseal after all: annotate those that are to be \
+             left alone {}=true",
             names::PAUSED
         ));
     }

@@ -84,8 +84,8 @@ fn failed(cluster: &str, handle: &str, failure: RewrapFailure) -> Error {
         RewrapFailure::Compromised => (
             FailureClass::NoKey,
             "does not wrap it anew: a compromised key could open it",
-            "`kseal keys fetch -i` brings that into the bundle; then reencrypt, with a private key, seals the values anew and \
-             says what has to be changed at its source",
+            "`kseal keys fetch -i` brings that into the bundle; then reencrypt, with a private key, seals the values \
+             anew and says what has to be changed at its source",
         ),
     };
     Error::sealed(class, format!("data key {handle}: {cluster} {why}")).hint(hint)

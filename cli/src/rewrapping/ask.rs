@@ -129,8 +129,8 @@ fn not_made(failure: Failure, namespace: &str) -> Error {
              kind, and what the controller needs to answer"
         }
         _ => {
-            "who may create RewrapRequests and `get secrets` in that namespace may ask, for objects of scope ClusterWide who \
-             may `get secrets` in all; else give a private key with --key"
+            "who may create RewrapRequests and `get secrets` in that namespace may ask, for objects of scope ClusterWide \
+             who may `get secrets` in all; else give a private key with --key"
         }
     };
     failure.doing(&format!("make a RewrapRequest in namespace {namespace}"), hint)

@@ -69,8 +69,11 @@ impl Through {
         };
         let others: Vec<String> = case.add.iter().filter_map(|key| stranger(key, bundle, bundles)).collect();
         if !others.is_empty() {
-            return Err(no(format!("is to be wrapped for {}, and {cluster} wraps for its own key only", others.join(", ")))
-                .hint(format!("{give}; or bring one cluster up to date after the other: fetch the bundle of one, re-encrypt through it, and go on with the next")));
+            let others = others.join(", ");
+            return Err(no(format!("is to be wrapped for {others}, and {cluster} wraps for its own key only")).hint(format!(
+                "{give}; or bring one cluster up to date after the other: fetch the bundle of one, re-encrypt through it, \
+                 and go on with the next"
+            )));
         }
         let mut own: Vec<_> =
             bundle.keys.iter().filter(|key| data_key.recipients.contains_key(&key.public.fingerprint())).collect();
@@ -134,7 +137,7 @@ mod tests {
     /// A question for one data key, as large as is wanted.
     fn question(namespace: Option<&str>, number: u8, bytes: usize) -> Question {
         let recipients = BTreeMap::from([("k".to_owned(), "A".repeat(bytes))]);
-        let handle = kseal_crypto::Handle::from([number; 10]).to_string();
+        let handle = format!("d{}", char::from(b'a' + number).to_string().repeat(16));
         let data_keys = BTreeMap::from([(handle, DataKey { commitment: String::new(), recipients })]);
         let object = RewrapObject { scope: Scope::ClusterWide, name: None, data_keys };
         Question { namespace: namespace.map(ToOwned::to_owned), object, place: vec![3] }
@@ -142,10 +145,12 @@ mod tests {
 
     #[test]
     fn a_portion_is_of_one_namespace_and_no_larger_than_a_request_may_be() {
-        let sizes = [(Some("b"), 1, 300_000), (Some("b"), 2, 100_000), (Some("b"), 3, 300_000), (None, 4, 1), (None, 4, 1)];
+        let sizes =
+            [(Some("b"), 1, 300_000), (Some("b"), 2, 100_000), (Some("b"), 3, 300_000), (None, 4, 1), (None, 4, 1)];
         let questions = sizes.map(|(namespace, number, bytes)| question(namespace, number, bytes)).into();
         let portions = portions(questions, "usual");
-        let told: Vec<_> = portions.iter().map(|(namespace, questions)| (namespace.as_str(), questions.len())).collect();
+        let told: Vec<_> =
+            portions.iter().map(|(namespace, questions)| (namespace.as_str(), questions.len())).collect();
         assert_eq!(told, [("b", 2), ("b", 1), ("usual", 1)]);
     }
 }
