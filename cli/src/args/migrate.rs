@@ -17,8 +17,8 @@ Examples:
 /// next. It is for every step of the way: before the takeover, after it, and while objects are handed over to native
 /// ones. Exits 1 if something would not work.
 ///
-/// Nothing is written. Of Secrets only the metadata is asked for, private keys included, so whether values open is known
-/// only from what the controller says of its objects. The right to `list secrets` in all namespaces is needed for that.
+/// Nothing is written. Of Secrets, and so of private keys, only the metadata is asked for; the right to that is the right
+/// to `list secrets` in all namespaces. Whether values open is known only from what the controller says of its objects.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct MigrateArgs {

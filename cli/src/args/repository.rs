@@ -25,8 +25,8 @@ After a cluster rotated its key, without any private key:
 /// --context names decides; the current context alone does not.
 ///
 /// With --through-cluster no private key is wanted for what a rotation asks for: the cluster opens data keys and wraps
-/// them for its own newest key; neither they nor the values leave it. It does so for who may `get secrets` in the objects'
-/// namespaces, if it runs with --rewrap-requests. It wraps for itself only: another cluster is added, and values are
+/// them for its own newest key. No value is sent, and no data key comes back in the open. It does so for who may `get
+/// secrets` in the objects' namespaces, if its controller runs with --rewrap-requests. It wraps for itself only: another cluster is added, and values are
 /// sealed anew, with a private key. Values of sealed-secrets' format cannot go this way, and neither can what is sealed
 /// for several clusters that have all rotated: bring their bundles up to date one after the other.
 #[derive(Args)]
