@@ -163,6 +163,10 @@ fn next(found: &Found, counts: &Counts, stage: Stage) -> Vec<(String, &'static s
     match stage {
         _ if counts.objects == 0 => {}
         Stage::Both => next.extend(stop),
+        _ if counts.handed_over == counts.objects => next.push((
+            "kubectl delete sealedsecrets.bitnami.com --all --all-namespaces".to_owned(),
+            "the Secrets are the native objects' now; take the old files out of the repository first",
+        )),
         Stage::Before => {
             next.push((
                 format!(
@@ -179,10 +183,6 @@ fn next(found: &Found, counts: &Counts, stage: Stage) -> Vec<(String, &'static s
             next.push(("kubectl apply -k deploy/sealed-secrets".to_owned(), "kseal in its place"));
             next.push(("kseal status -A --check".to_owned(), "everything is ready, and no Secret was written"));
         }
-        Stage::Taken if counts.handed_over == counts.objects => next.push((
-            "kubectl delete sealedsecrets.bitnami.com --all --all-namespaces".to_owned(),
-            "the Secrets are the native objects' now; take the old files out of the repository first",
-        )),
         Stage::Taken => {
             next.push((
                 format!(

@@ -113,8 +113,8 @@ impl Through {
                     timeout.as_secs()
                 ))
                 .hint(
-                    "is the controller running there, with --rewrap-requests (deploy/components/rewrap), and does it serve \
-                     that namespace? --timeout waits longer",
+                    "is the controller running there, with --rewrap-requests (deploy/components/rewrap-requests), and does \
+                     it serve that namespace? --timeout waits longer",
                 ));
             }
             pause = (pause * 3 / 2).min(PAUSES.1);
@@ -125,8 +125,8 @@ impl Through {
 fn not_made(failure: Failure, namespace: &str) -> Error {
     let hint = match &failure {
         Failure::Refused(refusal) if refusal.code == 404 => {
-            "the cluster does not know RewrapRequests, or the namespace is not there; deploy/components/rewrap installs the \
-             kind, and what the controller needs to answer"
+            "the cluster does not know RewrapRequests, or the namespace is not there; deploy/crds has the kind, and \
+             deploy/components/rewrap-requests what the controller needs to answer"
         }
         _ => {
             "who may create RewrapRequests and `get secrets` in that namespace may ask, for objects of scope ClusterWide \
