@@ -21,6 +21,7 @@ mod files;
 mod git;
 mod guard;
 mod item_key;
+mod key_backup;
 mod key_files;
 mod key_manifest;
 mod meaning;

@@ -26,8 +26,8 @@ pub(crate) fn run(args: KeysArgs, environment: &Environment, output: &Output) ->
         KeysCommand::Rotate(args) => rotate::run(args, environment, output),
         KeysCommand::Usage(args) => usage::run(args, environment, output),
         KeysCommand::Retire(args) => retire::run(args, environment, output),
-        KeysCommand::Export(args) => export::run(&args, output),
-        KeysCommand::Import(args) => import::run(&args, output),
+        KeysCommand::Export(args) => export::run(args, environment, output),
+        KeysCommand::Import(args) => import::run(args, environment, output),
     }
 }
 
