@@ -2,10 +2,13 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use kseal_api::KeyState;
+use serde_json::json;
+
 use crate::{
-    TOKEN,
+    TEXT, TOKEN,
     harness::Folder,
-    published::{PATH, Published, fingerprint},
+    published::{PATH, Published, fingerprint, listed},
     server::{self, Server},
     used::{self, SECRETS, USAGE},
 };
@@ -16,6 +19,8 @@ pub(crate) fn cluster(folder: &Folder) -> Server {
     server.has(PATH, Published::new(1).config_map());
     let none = r#"{"metadata": {}, "items": []}"#;
     keys_of_cluster(folder, &server);
+    what_is_migrated(&server);
+    what_rotated(&server);
     for group in ["kseal.dev", "bitnami.com"] {
         for namespace in ["", "namespaces/shop/"] {
             server.has(&format!("/apis/{group}/v1alpha1/{namespace}sealedsecrets?limit=500"), none);
@@ -65,4 +70,28 @@ fn keys_of_cluster(folder: &Folder, server: &Server) {
     for path in [PATH, USAGE] {
         server.says(&path.replace("kseal-system", "echo"), 500, format!("authorization: Bearer {TOKEN}"));
     }
+}
+
+/// What clients and people leave where values do not belong.
+fn what_is_migrated(server: &Server) {
+    let applied = json!({"kubectl.kubernetes.io/last-applied-configuration": format!("{{\"text\": \"{TEXT}\"}}")});
+    let metadata =
+        json!({"name": "db", "namespace": "prod", "uid": "u", "resourceVersion": "1", "annotations": applied});
+    server.has("/api/v1/secrets?limit=500", json!({"metadata": {}, "items": [{ "metadata": metadata }]}));
+    let container = json!({"args": ["--token", TOKEN], "env": [{"name": "VALUE", "value": TEXT}]});
+    let spec = json!({"template": {"spec": {"containers": [container]}}});
+    let deployment =
+        json!({"metadata": {"name": "sealed-secrets-controller", "namespace": "kube-system"}, "spec": spec});
+    let deployments = |namespace: &str| format!("/apis/apps/v1/namespaces/{namespace}/deployments?limit=500");
+    server.has(&deployments("kube-system"), json!({"metadata": {}, "items": [deployment]}));
+    server.says(&deployments("echo"), 500, format!("authorization: Bearer {TOKEN}"));
+}
+
+/// The same cluster after a rotation, so that there is something to ask it for.
+fn what_rotated(server: &Server) {
+    let keys = vec![listed(1, 1, KeyState::Retiring), listed(2, 2, KeyState::Active)];
+    let rotated = Published { keys, ..Published::new(1) };
+    server.has(&PATH.replace("kseal-system", "rotated"), rotated.config_map());
+    let requests = "/apis/kseal.dev/v1alpha1/namespaces/prod/rewraprequests";
+    server.says(requests, 500, format!("authorization: Bearer {TOKEN}"));
 }
