@@ -187,21 +187,51 @@ fn wraps_of_other_clusters_stay_and_are_not_sent() {
 }
 
 #[test]
-fn another_cluster_is_not_added_and_the_object_stays_as_it_is() {
+fn of_two_clusters_that_rotated_each_exchanges_its_own_recipients() {
+    let scene = Scene::with_clusters("prod, dev");
+    let _controller = scene.controller();
+    // The other one rotated from 9 to 10, too.
+    scene.folder.write("ten.key", &manifest(10));
+    let newer = scene.folder.kseal(&["keys", "export", "--public", "--name", "dev", "dev.key", "ten.key"]).succeeds();
+    scene.folder.write("dev.bundle", &newer.stdout);
+    let run = scene.through(&["-o", "json", "."]).exits_with(4);
+    assert!(run.stderr.contains("error: recipients of dev are not up to date yet"), "{}", run.stderr);
+    assert!(run.stdout.contains("\"leftTo\": [\n") && run.stdout.contains("\"dev\""), "{}", run.stdout);
+    scene.opens_with(2);
+    scene.opens_with(9);
+    for file in ["db.yaml", "inplace.yaml"] {
+        assert!(!scene.folder.read(file).contains(&fingerprint(1)), "the old recipient of the cluster is gone");
+        assert!(!scene.folder.read(file).contains(&fingerprint(10)), "nobody could wrap for that one");
+    }
+    // What is left is another's: the cluster has no part in it any more.
+    let before = scene.files();
+    let run = scene.through(&["."]).exits_with(4);
+    assert!(run.stderr.contains("wraps for its own key only"), "{}", run.stderr);
+    assert_eq!(before, scene.files());
+    scene.through(&["--key", "dev.key", "."]).succeeds();
+    scene.folder.kseal(&["reencrypt", "--check", "."]).succeeds();
+    scene.opens_with(10);
+    scene.opens_with(2);
+}
+
+#[test]
+fn another_cluster_is_not_added_by_one_that_only_wraps_for_itself() {
     let scene = Scene::new();
     let _controller = scene.controller();
     scene.folder.write(".kseal.yaml", &scene.folder.read(".kseal.yaml").replace("[prod]", "[prod, dev]"));
+    scene.through(&["."]).exits_with(4);
+    // Its own part is done; the rest is not for it to do.
     let before = scene.files();
+    let asked = scene.methods().len();
     let run = scene.through(&["."]).exits_with(4);
     assert!(run.stderr.contains("db.yaml: SealedSecret shop/db, which has to be re-wrapped, is to be wrapped for"));
     assert!(run.stderr.contains(&format!("{} of dev", &fingerprint(9)[..13])), "{}", run.stderr);
     assert!(run.stderr.contains("hint: give one of its keys with --key: k"), "{}", run.stderr);
     assert_eq!(before, scene.files());
-    scene.asked_nothing();
     // With a private key there is nothing to ask.
-    scene.folder.write("one.key", &manifest(1));
-    scene.through(&["--key", "one.key", "."]).succeeds();
-    scene.asked_nothing();
+    scene.folder.write("two.key", &manifest(2));
+    scene.through(&["--key", "two.key", "."]).succeeds();
+    assert_eq!(scene.methods().len(), asked);
     scene.opens_with(9);
     scene.opens_with(2);
 }

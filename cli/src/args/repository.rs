@@ -26,9 +26,9 @@ After a cluster rotated its key, without any private key:
 ///
 /// With --through-cluster no private key is wanted for what a rotation asks for: the cluster opens data keys and wraps
 /// them for its own newest key. No value is sent, and no data key comes back in the open. It does so for who may `get
-/// secrets` in the objects' namespaces, if its controller runs with --rewrap-requests. It wraps for itself only: another cluster is added, and values are
-/// sealed anew, with a private key. Values of sealed-secrets' format cannot go this way, and neither can what is sealed
-/// for several clusters that have all rotated: bring their bundles up to date one after the other.
+/// secrets` in the objects' namespaces, if its controller runs with --rewrap-requests. It exchanges its own recipients
+/// only: what other clusters have to exchange is left to them, with exit code 4. To seal values anew, and for
+/// sealed-secrets' format, a private key is wanted.
 #[derive(Args)]
 #[command(after_help = REENCRYPT_EXAMPLES)]
 #[command(mut_arg("keys", |keys| keys.conflicts_with(Resettable::Reset)))]

@@ -1,6 +1,7 @@
 //! `kseal reencrypt`: brings a tree of sealed files up to date with the keys.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -209,7 +210,16 @@ impl Reencrypt<'_> {
                 count(to_change, "secret")
             ));
         }
-        Ok(match (outcome.worst, self.check && due > 0) {
+        let left: BTreeSet<&str> = objects().flat_map(ObjectReport::left_to).collect();
+        if !left.is_empty() {
+            let names = left.iter().copied().collect::<Vec<_>>().join(", ");
+            self.output
+                .error(&Error::no_key(format!("recipients of {names} are not up to date yet")).hint(
+                    "run this again with --context for each of these clusters, or give a private key with --key",
+                ));
+        }
+        let worst = if left.is_empty() { outcome.worst } else { outcome.worst.max(Error::no_key("").code()) };
+        Ok(match (worst, self.check && due > 0) {
             (DONE, true) => FOUND,
             (worst, _) => worst,
         })

@@ -12,7 +12,7 @@ use kseal_manifest::{Edit, Object, Path, Position, Tree};
 
 use super::{
     Reencrypting,
-    plan::{Step, Steps, items_under, steps},
+    plan::{Step, Steps, items_under},
     report::{self, DataKeyReport, Outcome},
 };
 use crate::{
@@ -44,9 +44,9 @@ impl Reencrypting<'_> {
         envelope: &Envelope,
     ) -> Result<(Outcome, Vec<Edit>)> {
         let wanted = self.recipients.sealing_keys()?;
-        let steps = steps(envelope, &wanted, &self.recipients.bundles, self.compact);
+        let (steps, left) = self.steps(envelope, sealed.place().ok().as_ref(), self.through)?;
         let items = |handle| items_under(envelope, handle).map(|(item, _)| item.to_owned()).collect();
-        let outcome = Outcome::DataKeys(DataKeyReport::of(&steps, items));
+        let outcome = Outcome::DataKeys(DataKeyReport::of(&steps, &left, items));
         if self.only_plans {
             return Ok((outcome, Vec::new()));
         }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use std::collections::BTreeSet;
+
 use kseal_core::Taint;
 use kseal_crypto::Fingerprint;
 use serde_json::{Value, json};
 
-use super::plan::{Step, Steps};
+use super::{
+    plan::{Step, Steps},
+    through::Left,
+};
 use crate::{
     standings,
     words::{are, count},
@@ -42,10 +47,12 @@ pub(crate) struct DataKeyReport {
     add: Vec<Fingerprint>,
     taints: Vec<Taint>,
     items: Vec<String>,
+    /// The clusters that have to exchange their own recipients themselves.
+    left_to: Vec<String>,
 }
 
 impl DataKeyReport {
-    pub(crate) fn of(steps: &Steps<'_>, items: impl Fn(kseal_crypto::Handle) -> Vec<String>) -> Vec<Self> {
+    pub(crate) fn of(steps: &Steps<'_>, left: &Left, items: impl Fn(kseal_crypto::Handle) -> Vec<String>) -> Vec<Self> {
         let report = |(handle, step): (&kseal_crypto::Handle, &Step<'_>)| {
             let mut report = Self {
                 handle: handle.to_string(),
@@ -54,6 +61,7 @@ impl DataKeyReport {
                 add: Vec::new(),
                 taints: Vec::new(),
                 items: items(*handle),
+                left_to: left.get(handle).into_iter().flatten().cloned().collect(),
             };
             match step {
                 Step::Keep => {}
@@ -81,7 +89,7 @@ impl DataKeyReport {
         let names = |keys: &[Fingerprint]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
         json!({
             "handle": self.handle, "action": self.action, "items": self.items,
-            "remove": names(&self.remove), "add": names(&self.add), "taints": taints,
+            "remove": names(&self.remove), "add": names(&self.add), "taints": taints, "leftTo": self.left_to,
         })
     }
 }
@@ -98,6 +106,15 @@ impl ObjectReport {
     /// Whether something of it cannot be judged.
     pub(crate) fn is_unknown(&self) -> bool {
         matches!(&self.outcome, Outcome::Items { unknown, .. } if !unknown.is_empty())
+    }
+
+    /// The clusters that have to exchange their own recipients themselves.
+    pub(crate) fn left_to(&self) -> BTreeSet<&str> {
+        let keys = match &self.outcome {
+            Outcome::DataKeys(keys) => keys.as_slice(),
+            Outcome::Items { .. } => &[],
+        };
+        keys.iter().flat_map(|key| &key.left_to).map(String::as_str).collect()
     }
 
     /// The items whose secrets have to be changed at their source, and why.

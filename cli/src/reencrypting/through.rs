@@ -1,23 +1,64 @@
 //! Data keys wrapped anew: by a private key at hand, else by the cluster that stands in for one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kseal_core::SealedObject;
-use kseal_crypto::{Envelope, Handle, Place, PublicKey, Subject};
+use kseal_crypto::{Envelope, Fingerprint, Handle, Place, PublicKey, Subject};
 use kseal_manifest::{Manifest, Object};
 
 use super::{
     Reencrypting, check_shape,
     native::not_opened,
-    plan::{Step, steps},
+    plan::{Step, Steps, steps},
 };
 use crate::{
     error::{Error, Result},
     meaning::{self, Meaning},
     rewrapping::{Case, Question, Through, Wrap},
+    standings,
 };
 
+/// The clusters that have to exchange their own recipients of a data key themselves.
+pub(super) type Left = BTreeMap<Handle, BTreeSet<String>>;
+
 impl Reencrypting<'_> {
+    /// What is to be done with an object's data keys. Where no private key opens one and a cluster stands in, that is its own
+    /// part of a rotation: what other clusters have to exchange is left to them, and their wraps stay.
+    pub(super) fn steps<'b>(
+        &'b self,
+        envelope: &Envelope,
+        place: Option<&Place>,
+        through: Option<&Through>,
+    ) -> Result<(Steps<'b>, Left)> {
+        let bundles = &self.recipients.bundles;
+        let mut steps = steps(envelope, &self.recipients.sealing_keys()?, bundles, self.compact);
+        let mut left = Left::new();
+        let (Some(through), Some(place)) = (through, place) else { return Ok((steps, left)) };
+        let Some(own) = through.bundle_in(bundles)? else { return Ok((steps, left)) };
+        let is_own = |key: &Fingerprint| own.get(*key).is_some();
+        for (handle, step) in &mut steps {
+            let Step::Rewrap { remove, add } = step else { continue };
+            if self.opens(envelope, *handle, place) {
+                continue;
+            }
+            let (own_remove, others_remove): (Vec<_>, Vec<_>) = remove.iter().copied().partition(is_own);
+            let (own_add, others_add): (Vec<_>, Vec<_>) =
+                add.iter().copied().partition(|key| is_own(&key.fingerprint()));
+            // Where it has no part in it, why it cannot be asked is told later.
+            if own_remove.is_empty() && own_add.is_empty() {
+                continue;
+            }
+            let others = others_remove.into_iter().chain(others_add.into_iter().map(PublicKey::fingerprint));
+            let names: BTreeSet<String> =
+                others.flat_map(|key| standings::clusters(key, bundles)).map(ToOwned::to_owned).collect();
+            if !names.is_empty() {
+                left.insert(*handle, names);
+            }
+            *step = Step::Rewrap { remove: own_remove, add: own_add };
+        }
+        Ok((steps, left))
+    }
+
     /// A data key for those who are to get it.
     ///
     /// # Errors
@@ -65,7 +106,7 @@ impl Reencrypting<'_> {
         let place = sealed.place().map_err(|error| Error::input(format!("{what}: {error}")))?;
         let bundles = &self.recipients.bundles;
         let mut data_keys = BTreeMap::new();
-        for (handle, step) in steps(envelope, &self.recipients.sealing_keys()?, bundles, self.compact) {
+        for (handle, step) in self.steps(envelope, Some(&place), Some(through))?.0 {
             match step {
                 Step::Keep | Step::Drop => {}
                 Step::Rewrap { .. } | Step::Reseal(_) if self.opens(envelope, handle, &place) => {}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kseal_api::{DataKey, KeyState, MAX_REWRAP_OBJECTS, MAX_REWRAP_RECIPIENTS, RewrapObject};
+use kseal_api::{DataKey, KeyState, MAX_REWRAP_DATA_KEYS, MAX_REWRAP_OBJECTS, MAX_REWRAP_RECIPIENTS, RewrapObject};
 use kseal_core::{Bundle, SealedObject, data_key_text};
 use kseal_crypto::{Fingerprint, Handle, Place, PublicKey, envelope::SealedDataKey};
 
@@ -113,14 +113,19 @@ pub(super) fn portions(questions: Vec<Question>, usual_namespace: &str) -> Vec<(
     }
     let mut portions = Vec::new();
     for (namespace, questions) in by_namespace {
-        let (mut portion, mut bytes) = (Vec::new(), 0);
+        let (mut portion, mut bytes, mut data_keys) = (Vec::new(), 0, 0);
         for question in questions {
             let more = serde_json::to_string(&question.object).map_or(0, |text| text.len());
-            if !portion.is_empty() && (portion.len() == MAX_REWRAP_OBJECTS || bytes + more > MAX_BYTES) {
+            let more_keys = question.object.data_keys.len();
+            let is_full = portion.len() == MAX_REWRAP_OBJECTS
+                || bytes + more > MAX_BYTES
+                || data_keys + more_keys > MAX_REWRAP_DATA_KEYS;
+            if !portion.is_empty() && is_full {
                 portions.push((namespace.clone(), std::mem::take(&mut portion)));
-                bytes = 0;
+                (bytes, data_keys) = (0, 0);
             }
             bytes += more;
+            data_keys += more_keys;
             portion.push(question);
         }
         portions.push((namespace, portion));
@@ -152,5 +157,25 @@ mod tests {
         let told: Vec<_> =
             portions.iter().map(|(namespace, questions)| (namespace.as_str(), questions.len())).collect();
         assert_eq!(told, [("b", 2), ("b", 1), ("usual", 1)]);
+    }
+
+    #[test]
+    fn a_portion_has_no_more_data_keys_than_an_answer_has_room_for() {
+        let full = |number: u8| {
+            let mut question = question(Some("b"), number, 1);
+            let text = question.object.data_keys.values().next().cloned().unwrap();
+            let more =
+                (0..100).map(|key| (format!("d{number}{key:015}").replace(['0', '1', '8', '9'], "a"), text.clone()));
+            question.object.data_keys.extend(more.collect::<Vec<_>>());
+            question.place = vec![number];
+            question
+        };
+        let questions: Vec<Question> = (0..6).map(full).collect();
+        let keys = |portion: &[Question]| portion.iter().map(|it| it.object.data_keys.len()).sum::<usize>();
+        let all: usize = keys(&questions);
+        let portions = portions(questions, "usual");
+        assert!(portions.iter().all(|(_, portion)| keys(portion) <= MAX_REWRAP_DATA_KEYS));
+        assert_eq!(portions.iter().map(|(_, portion)| keys(portion)).sum::<usize>(), all);
+        assert!(portions.len() > 1);
     }
 }

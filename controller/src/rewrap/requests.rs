@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-use kseal_api::{REWRAP_COMPLETE, RewrapRequestSpec, RewrapRequestStatus, RewrappedObject};
+use kseal_api::{MAX_REWRAP_DATA_KEYS, REWRAP_COMPLETE, RewrapRequestSpec, RewrapRequestStatus, RewrappedObject};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -22,8 +22,6 @@ use crate::watch::{Accept, Event, Source, follow};
 const LIFE: Duration = Duration::from_mins(5);
 /// How often it is looked for those that are older.
 const SWEEP: Duration = Duration::from_secs(30);
-/// So many data keys, of the larger suite, make an answer of 800 KB.
-const MAX_DATA_KEYS: usize = 512;
 /// How many requests are kept in mind; others wait until those are gone.
 const MANY: usize = 4_096;
 
@@ -253,7 +251,7 @@ impl Work {
 /// What is answered, or the reason why nothing is.
 fn answer(body: &[u8], namespace: &str, keys: &Keys) -> Result<Vec<RewrappedObject>, &'static str> {
     let Body { spec } = serde_json::from_slice(body).map_err(|_| "Malformed")?;
-    if spec.objects.iter().map(|object| object.data_keys.len()).sum::<usize>() > MAX_DATA_KEYS {
+    if spec.objects.iter().map(|object| object.data_keys.len()).sum::<usize>() > MAX_REWRAP_DATA_KEYS {
         return Err("TooManyDataKeys");
     }
     let own = keys.own();

@@ -16,8 +16,8 @@ pub use native::{
     TemplateMetadata,
 };
 pub use rewrap::{
-    MAX_REWRAP_OBJECTS, MAX_REWRAP_RECIPIENTS, REWRAP_COMPLETE, RewrapFailure, RewrapObject, RewrapRequestSpec,
-    RewrapRequestStatus, RewrappedObject,
+    MAX_REWRAP_DATA_KEYS, MAX_REWRAP_OBJECTS, MAX_REWRAP_RECIPIENTS, REWRAP_COMPLETE, RewrapFailure, RewrapObject,
+    RewrapRequestSpec, RewrapRequestStatus, RewrappedObject,
 };
 pub use upstream::{UpstreamSpec, UpstreamTemplate};
 pub use usage::{KeyUsage, MAX_FIRST, MAX_NAMESPACES, UsedKey};

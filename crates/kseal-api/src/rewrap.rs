@@ -78,5 +78,7 @@ pub enum RewrapFailure {
 pub const REWRAP_COMPLETE: &str = "Complete";
 /// The most objects of one request.
 pub const MAX_REWRAP_OBJECTS: usize = 64;
+/// The most data keys of one request. The answer stands in the same object: wrapped for X-Wing they have 420 KB.
+pub const MAX_REWRAP_DATA_KEYS: usize = 256;
 /// The most wraps of one data key in a request: those for keys of one cluster.
 pub const MAX_REWRAP_RECIPIENTS: usize = 16;
