@@ -2,6 +2,8 @@
 
 #[path = "recovery/checks.rs"]
 mod checks;
+#[path = "recovery/snapshot.rs"]
+mod snapshot;
 #[path = "recovery/world.rs"]
 mod world;
 
@@ -71,7 +73,9 @@ fn what_was_sealed_for_a_cluster_that_is_lost_opens_as_the_document_says() {
                     turn(&mut world, &cue).await.with_context(|| format!("{DOCUMENT}: {cue}"))?;
                     cues.push(cue);
                 }
-                Step::Script { line, text } => world.script(&text).await.with_context(|| format!("{DOCUMENT}:{line}"))?,
+                Step::Script { line, text } => {
+                    world.script(&text).await.with_context(|| format!("{DOCUMENT}:{line}"))?
+                }
             }
         }
         ensure!(cues == CUES, "the document has the cues {cues:#?}");

@@ -75,8 +75,7 @@ impl World {
         ensure!(said.contains(&identity(&now)?) && said.contains(&identity(&kept)?), "{said}");
         self.script("kubectl create namespace shop; kubectl apply -f apps").await?;
         for (name, format) in APPS {
-            let (condition, reason) =
-                if format == "kseal" { ("Ready", "NoKey") } else { ("Synced", "CannotOpen") };
+            let (condition, reason) = if format == "kseal" { ("Ready", "NoKey") } else { ("Synced", "CannotOpen") };
             wait_until(&format!("{name} waits"), SOON, || async {
                 let object = self.object(&kind(format), name).await?;
                 let conditions = object["status"]["conditions"].as_array().context("no conditions")?;
@@ -123,8 +122,10 @@ impl World {
         let own = sealing(&self.published().await?)?.public.fingerprint().to_string();
         let old = sealing(&self.kept()?)?.public.fingerprint().to_string();
         for (name, format) in APPS {
-            let (before, after) = (self.read(&format!("before/{name}.yaml"))?, self.read(&format!("apps/{name}.yaml"))?);
-            let value = |text: &str| text.lines().find(|line| line.starts_with("    password: ")).map(ToOwned::to_owned);
+            let (before, after) =
+                (self.read(&format!("before/{name}.yaml"))?, self.read(&format!("apps/{name}.yaml"))?);
+            let value =
+                |text: &str| text.lines().find(|line| line.starts_with("    password: ")).map(ToOwned::to_owned);
             ensure!(before != after && value(&before).is_some(), "{name}: {before}\n{after}");
             ensure!((value(&before) == value(&after)) == (format == "kseal"), "{name}: {before}\n{after}");
             ensure!(format != "kseal" || (after.contains(&own) && !after.contains(&old)), "{name}: {after}");
@@ -152,11 +153,14 @@ impl World {
     }
 
     /// The Secret is there, with what was sealed.
-    async fn is_open(&self, name: &str) -> Result<()> {
+    pub(crate) async fn is_open(&self, name: &str) -> Result<()> {
         wait_until(&format!("{name} is opened"), SOON, || async {
             let secret = self.object("secret", name).await?;
             let password = secret["data"]["password"].as_str().context("no password")?;
-            ensure!(data_encoding::BASE64.decode(password.as_bytes())? == PASSWORD.as_bytes(), "it has another password");
+            ensure!(
+                data_encoding::BASE64.decode(password.as_bytes())? == PASSWORD.as_bytes(),
+                "it has another password"
+            );
             Ok(())
         })
         .await
@@ -168,7 +172,7 @@ impl World {
     }
 
     /// Runs what must end with this exit code, and returns what it said.
-    async fn fails(&self, script: &str, code: i32) -> Result<String> {
+    pub(crate) async fn fails(&self, script: &str, code: i32) -> Result<String> {
         let output = self.cluster()?.script(self.folder(), script)?.output().await?;
         let said = String::from_utf8(output.stderr)?;
         ensure!(output.status.code() == Some(code), "{script}: {}\n{said}", output.status);

@@ -25,7 +25,7 @@ pub(crate) const APPS: [(&str, &str); 3] = [("db", "kseal"), ("kept", "kseal"), 
 pub(crate) struct World {
     folder: TempDir,
     cluster: Option<Cluster>,
-    controller: Option<Controller>,
+    pub(crate) controller: Option<Controller>,
 }
 
 impl World {
@@ -41,6 +41,10 @@ impl World {
 
     pub(crate) fn cluster(&self) -> Result<&Cluster> {
         self.cluster.as_ref().context("there is no cluster")
+    }
+
+    pub(crate) fn controller(&self) -> Result<&Controller> {
+        self.controller.as_ref().context("there is no controller")
     }
 
     /// Runs a script in the repository.
