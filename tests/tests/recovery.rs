@@ -74,7 +74,7 @@ fn what_was_sealed_for_a_cluster_that_is_lost_opens_as_the_document_says() {
                     cues.push(cue);
                 }
                 Step::Script { line, text } => {
-                    world.script(&text).await.with_context(|| format!("{DOCUMENT}:{line}"))?
+                    world.script(&text).await.with_context(|| format!("{DOCUMENT}:{line}"))?;
                 }
             }
         }

@@ -97,6 +97,11 @@ impl World {
                     kubectl -n kseal-system annotate secret -l kseal.dev/sealing-key looked=at
                     kubectl -n kseal-system wait --for=create secret/kseal-identity --timeout=60s";
         self.script(look).await?;
+        // It has read what it wrote when it tells of it, and looks no more.
+        let events = "kubectl -n kseal-system get events --field-selector \
+                      involvedObject.uid=$(kubectl -n kseal-system get secret kseal-identity -o jsonpath={.metadata.uid}) \
+                      | grep IdentityCreated";
+        wait_until("it is told", SOON, || self.script(events)).await?;
         ensure!(identity(&self.published().await?)? == identity(&now)?);
         Ok(())
     }

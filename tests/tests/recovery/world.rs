@@ -142,8 +142,8 @@ impl World {
     /// Nobody else reads the backup, and the last controller ends well.
     pub(crate) async fn ends(mut self) -> Result<()> {
         for file in ["keys.yaml", "identity.yaml"] {
-            let mode = fs::metadata(self.folder().join(file))?.permissions().mode();
-            ensure!(mode & 0o077 == 0, "{file} has mode {mode:o}");
+            let mode = fs::metadata(self.folder().join(file))?.permissions().mode() & 0o777;
+            ensure!(mode == 0o600, "{file} has mode {mode:o}");
         }
         self.controller.take().context("there is no controller")?.stop().await
     }
