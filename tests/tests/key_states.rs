@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::{Scope, SealingKeyBundle, names};
 use kseal_core::{Bundle, reconcile::Group};
+use kseal_crypto::identity::IdentityKey;
 use kseal_tests::{
     cluster::{Cluster, Controller, ControllerOptions, Options, run, wait_until},
     site::{Case, Keys, SOON, Site},
@@ -258,12 +259,43 @@ fn an_identity_that_is_lost_is_waited_for_and_none_is_made_in_its_place() {
         ensure!(site.objects.find(&path).await?.is_none(), "another one was made");
         stands(&site, &fingerprint, "retiring").await?;
 
-        for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
-            identity["metadata"].as_object_mut().context("no metadata")?.remove(field);
-        }
+        identity["metadata"] = json!({"namespace": "kseal-system", "name": names::IDENTITY});
         site.objects.create(&identity).await?;
         stands(&site, &fingerprint, "compromised").await?;
         ensure!(published(&site).await?.publisher.context("nobody signed it")?.identity == before);
+        controller.stop().await
+    });
+}
+
+/// Nothing watches the identity, but nothing is signed without reading it either.
+#[test]
+fn an_identity_that_is_exchanged_signs_what_is_published_next() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        let site = Site::new(&cluster).await?;
+        let controller = site.start(ControllerOptions::default()).await?;
+        stands(&site, &site.keys.fingerprint(), "retiring").await?;
+        let before = published(&site).await?;
+        let path = format!("{SECRETS}/{}", names::IDENTITY);
+        let mut identity = site.objects.get(&path).await?;
+        let other = IdentityKey::from_seed(&[7; 32])?;
+        identity["metadata"] = json!({"namespace": "kseal-system", "name": names::IDENTITY});
+        identity["data"]["seed"] = json!(data_encoding::BASE64.encode(&[7; 32]));
+        site.objects.delete(&path).await?;
+        site.objects.create(&identity).await?;
+        site.objects.delete(CONFIG_MAP).await?;
+        let after = wait_until("the other identity signs", SOON, || async {
+            let bundle = published(&site).await?;
+            let publisher = bundle.publisher.as_ref().context("nobody signed it")?;
+            ensure!(publisher.identity == other.public(), "it is another one");
+            Ok(bundle)
+        })
+        .await?;
+        let fingerprints =
+            |bundle: &Bundle| -> Vec<_> { bundle.keys.iter().map(|key| key.public.fingerprint()).collect() };
+        ensure!(fingerprints(&after) == fingerprints(&before));
+        let serial = |bundle: &Bundle| bundle.publisher.as_ref().map(|publisher| publisher.serial);
+        ensure!(serial(&after) > serial(&before));
         controller.stop().await
     });
 }
