@@ -7,6 +7,7 @@ mod create;
 mod exec_env;
 mod git;
 mod help;
+mod key_life;
 mod keys;
 mod look;
 mod repository;
@@ -24,6 +25,7 @@ pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, Gen
 pub(crate) use exec_env::ExecEnvArgs;
 pub(crate) use git::{GitArgs, GitCommand, GitInstallArgs, TextconvArgs};
 pub(crate) use help::{PLUGIN, command};
+pub(crate) use key_life::{RetireArgs, RotateArgs, UsageArgs};
 pub(crate) use keys::{ExportArgs, FetchArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
 pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
 pub(crate) use repository::{ConvertArgs, ReencryptArgs};

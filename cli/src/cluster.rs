@@ -1,4 +1,7 @@
-//! A cluster, as kubectl would reach it: one GET after the other. Nothing is written.
+//! A cluster, as kubectl would reach it: one request after the other.
+//!
+//! Most are GETs. Whoever writes states what it found (a UID, a resourceVersion), so that what is repeated, or was in doubt,
+//! ends in the same state.
 //!
 //! The kubeconfig is read by `kube`; the requests go over the client that fetches bundles by URL anyway. `kube`'s own
 //! would bring a runtime and 5 MB (`docs/decisions/0013-the-command-line-asks-clusters-by-ureq.md`).
@@ -6,38 +9,36 @@
 mod connection;
 mod credentials;
 mod exec;
+mod key_usage;
 mod kubeconfig;
+mod metadata;
 mod oidc;
 mod proxies;
 mod published;
 mod refusal;
+#[allow(dead_code, reason = "whatever can be asked of a server stands together")]
+mod requests;
+mod sealed_objects;
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-use ureq::{
-    Agent,
-    http::{HeaderMap, StatusCode, header::ACCEPT, header::RETRY_AFTER},
-};
+use ureq::{Agent, http::HeaderMap};
 
 use self::kubeconfig::Target;
 pub(crate) use self::{
+    key_usage::Counted,
+    metadata::{Described, Metadata},
     proxies::Proxies,
     published::{Published, Publishing},
     refusal::Failure,
+    requests::PatchKind,
+    sealed_objects::{SealedKind, SealedObjects, condition},
 };
 use crate::{
     error::{Error, Result},
     item_key,
 };
-
-/// A page of 500 objects, each as large as etcd takes, would be larger; nobody's is.
-const MAX_BYTES: u64 = 256 * 1_024 * 1_024;
-/// How often a server may ask to be asked again.
-const RETRIES: u32 = 3;
-/// The longest time that a server may ask to wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// By what a cluster is found.
 #[derive(Clone)]
@@ -103,45 +104,6 @@ impl Cluster {
     pub(crate) fn connect(access: &Access) -> Result<Self> {
         Self::find(access)?.ok_or_else(none)
     }
-
-    /// Reads what stands at a path of the API.
-    ///
-    /// # Errors
-    /// [`Failure::Refused`] if the server says no, else what kept its answer from being understood.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let body = self.body(path)?;
-        // What serde says of bad JSON quotes it.
-        serde_json::from_slice(&body).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Error::input(format!("{}: the answer to GET {path} is not what it must be ({place})", self.name))
-                .hint("something on the way may have answered instead of the API server")
-                .into()
-        })
-    }
-
-    fn body(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let unanswered = |error: ureq::Error| Failure::from(connection::unanswered(&self.name, error));
-        let mut attempts = 0;
-        loop {
-            let mut request = self.agent.get(format!("{}{path}", self.url)).header(ACCEPT, "application/json");
-            for (name, value) in &self.headers {
-                request = request.header(name, value);
-            }
-            let mut answer = request.call().map_err(unanswered)?;
-            let body = answer.body_mut().with_config().limit(MAX_BYTES).read_to_vec().map_err(unanswered)?;
-            if answer.status().is_success() {
-                return Ok(body);
-            }
-            let asked_to_wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            match asked_to_wait.map(Duration::from_secs) {
-                Some(wait) if is_busy(answer.status()) && attempts < RETRIES && wait <= LONGEST_WAIT => {
-                    attempts += 1;
-                    thread::sleep(wait);
-                }
-                _ => return Err(Failure::read(&self.name, answer.status().as_u16(), &body)),
-            }
-        }
-    }
 }
 
 /// There is no cluster to ask.
@@ -164,8 +126,4 @@ pub(crate) fn segment<'n>(what: &str, name: &'n str) -> Result<&'n str> {
 /// A text as the value of a query.
 pub(crate) fn query(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-fn is_busy(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }

@@ -104,6 +104,10 @@ impl Error {
         self
     }
 
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) const fn code(&self) -> u8 {
         self.kind as u8
     }

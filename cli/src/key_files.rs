@@ -1,6 +1,6 @@
 //! Private keys from files: key Secrets of both formats, one, many or a List, and PEM.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kseal_api::{KeyState, names};
 use kseal_core::{KeySecret, key_secret};
@@ -12,7 +12,7 @@ use kseal_manifest::{Manifest, Object};
 
 use crate::{
     error::{Error, Result},
-    files,
+    files, meaning,
     output::Output,
     secret,
 };
@@ -57,29 +57,50 @@ pub(crate) fn read_all(paths: &[PathBuf], output: &Output) -> Result<Vec<Labelle
     for path in paths {
         let input = files::read(path)?;
         keys.extend(read(&input.name(), &input.text)?);
-        if files::is_readable_by_others(path) {
-            output.warn(format!("{}: the private key can be read by other users; chmod 600 it", path.display()));
-        }
+        warn_if_readable(path, output);
     }
     Ok(keys)
 }
 
-/// Reads the private keys of one text.
+/// Warns of a file of private keys that others may read.
+pub(crate) fn warn_if_readable(path: &Path, output: &Output) {
+    if files::is_readable_by_others(path) {
+        output.warn(format!("{}: the private key can be read by other users; chmod 600 it", path.display()));
+    }
+}
+
+/// Whether a text holds keys in PEM, and no manifest.
+pub(crate) fn is_pem(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("-----BEGIN "))
+}
+
+/// Reads the private keys of one text. The identity of a cluster may be among them, as in a backup: it opens nothing, and is
+/// passed over.
 pub(crate) fn read(name: &str, text: &str) -> Result<Vec<Labelled>> {
-    if text.lines().any(|line| line.starts_with("-----BEGIN ")) {
+    if is_pem(text) {
         return Ok(vec![Labelled { key: read_pem(name, text)?, state: None }]);
     }
     let manifest = Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))?;
     let mut keys = Vec::new();
-    for object in secrets(&manifest) {
-        let key = read_secret(&object).map_err(|error| error.at(name))?;
-        keys.push(Labelled { key, state: state(&object) });
+    for object in secrets(&manifest).iter().filter(|object| !is_identity(object)) {
+        let key = read_secret(object).map_err(|error| error.at(name))?;
+        keys.push(Labelled { key, state: state(object) });
     }
     if keys.is_empty() {
-        return Err(Error::input(format!("{name}: holds no private key"))
-            .hint("a private key is a Secret of type kseal.dev/sealing-key, one of sealed-secrets, or a PEM block"));
+        return Err(none(name));
     }
     Ok(keys)
+}
+
+/// A text without a private key.
+pub(crate) fn none(name: &str) -> Error {
+    Error::input(format!("{name}: holds no private key"))
+        .hint("a private key is a Secret of type kseal.dev/sealing-key, one of sealed-secrets, or a PEM block")
+}
+
+/// Whether it is the Secret of a cluster's identity.
+pub(crate) fn is_identity(object: &Object<'_>) -> bool {
+    object.node.get("type").and_then(kseal_manifest::Node::as_str) == Some(names::IDENTITY_KEY_TYPE)
 }
 
 /// One private key in PEM, with its certificate if that is there, too.
@@ -124,15 +145,14 @@ fn pem_blocks(text: &str) -> Vec<&str> {
 }
 
 /// What the label of a key Secret says, of whichever format. Upstream's knows `active`, and people write `compromised`.
-fn state(object: &Object<'_>) -> Option<KeyState> {
+pub(crate) fn state(object: &Object<'_>) -> Option<KeyState> {
     let labels = object.node.get("metadata")?.get("labels")?;
     let label = [names::KEY_STATE, names::UPSTREAM_KEY].into_iter().find_map(|name| labels.get(name)?.as_str())?;
-    let all = [KeyState::Active, KeyState::Retiring, KeyState::Retired, KeyState::Compromised];
-    all.into_iter().find(|state| state.as_str() == label)
+    KeyState::parse(label)
 }
 
 /// The Secrets of a text. `kubectl get -o json` of older versions prints a list whose items and self name no kind.
-fn secrets(manifest: &Manifest) -> Vec<Object<'_>> {
+pub(crate) fn secrets(manifest: &Manifest) -> Vec<Object<'_>> {
     let objects: Vec<_> = manifest.objects().into_iter().filter(|object| object.kind == "Secret").collect();
     if !objects.is_empty() {
         return objects;
@@ -154,11 +174,22 @@ fn secrets(manifest: &Manifest) -> Vec<Object<'_>> {
 
 /// Reads one key Secret.
 pub(crate) fn read_secret(object: &Object<'_>) -> Result<KeySecret> {
+    if meaning::annotation(object, names::SEALED).is_some() {
+        let what = meaning::describe(object);
+        return Err(Error::input(format!("{what} at {} is sealed itself", object.node.location())).hint(
+            "`kseal decrypt --key` opens it, and `kseal keys import --key`, with the key that it was sealed for",
+        ));
+    }
     let items = secret::items(object)?;
     let stated = object.node.get("metadata").and_then(|it| it.get("annotations")?.get(names::FINGERPRINT)?.as_str());
     let declared = object.node.get("type").and_then(kseal_manifest::Node::as_str);
     // A Secret that was copied by hand may have lost its type.
-    let type_ = declared.unwrap_or(key_secret::TLS_TYPE);
+    let mut type_ = declared.unwrap_or(key_secret::TLS_TYPE);
+    // Upstream looks at the label, and not at the type.
+    let labels = object.node.get("metadata").and_then(|metadata| metadata.get("labels"));
+    if type_ != names::SEALING_KEY_TYPE && labels.is_some_and(|labels| labels.get(names::UPSTREAM_KEY).is_some()) {
+        type_ = key_secret::TLS_TYPE;
+    }
     let item = |name: &str| items.iter().find(|item| item.key == name).map(|item| item.value.as_slice());
     KeySecret::read(type_, stated, item).map_err(|error| {
         let name = object.name().unwrap_or("(no name)");

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{PublishedArgs, ReportArgs};
+use super::{KeyArgs, PublishedArgs, ReportArgs, RetireArgs, RotateArgs, UsageArgs};
 
-/// Make, list, fetch and convert sealing keys
+/// Make, list, rotate, retire and back up sealing keys
 #[derive(Args)]
 pub(crate) struct KeysArgs {
     #[command(subcommand)]
@@ -18,9 +18,15 @@ pub(crate) enum KeysCommand {
     Generate(GenerateArgs),
     List(ListArgs),
     Fetch(FetchArgs),
+    Rotate(RotateArgs),
+    Usage(UsageArgs),
+    Retire(RetireArgs),
     Export(ExportArgs),
     Import(ImportArgs),
 }
+
+/// What names a cluster.
+const CLUSTER_FLAGS: [&str; 3] = ["cluster", "context", "kubeconfig"];
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -48,23 +54,40 @@ pub(crate) struct GenerateArgs {
     pub namespace: Option<String>,
 }
 
-/// List the keys of files
+const LIST_EXAMPLES: &str = "\
+Examples:
+  kseal keys list                            what .kseal.yaml and KSEAL_KEY_FILE name
+  kseal keys list key.yaml tls.crt           the keys of files
+  kseal keys list --cluster                  those of the current context's cluster, and what needs them
+  kseal keys list --context prod -o json     those of another one";
+
+/// List the keys of files, or those of a cluster and what needs them
 ///
 /// Files may be key bundles, certificates and private keys. Without files: the bundles that .kseal.yaml names, and the
 /// files of KSEAL_KEY_FILE. Nothing secret is printed.
+///
+/// With --cluster, --context or --kubeconfig: the keys that the cluster publishes and those that its controller holds. OBJECTS
+/// are those that would have to be opened by the key again; CLAIMED name it, and were not opened by it. A key whose Secret
+/// is gone is `missing`.
 #[derive(Args)]
+#[command(after_help = LIST_EXAMPLES)]
 pub(crate) struct ListArgs {
     /// Files to read; `-` is the standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with_all = CLUSTER_FLAGS)]
     pub files: Vec<PathBuf>,
+    /// List the keys of the current context's cluster; --context and --kubeconfig do so by themselves
+    #[arg(long)]
+    pub cluster: bool,
     /// Configuration to use instead of the nearest .kseal.yaml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = CLUSTER_FLAGS)]
     pub config: Option<PathBuf>,
     /// Print whole fingerprints
     #[arg(long)]
     pub wide: bool,
     #[command(flatten)]
     pub report: ReportArgs,
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 const FETCH_EXAMPLES: &str = "\
@@ -99,8 +122,9 @@ pub(crate) struct FetchArgs {
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   kseal keys export --public old.yaml new.yaml > bundle.yaml
-  kubectl get secret -n kseal-system -l kseal.dev/sealing-key -o yaml |
-    kseal keys export -o backup.yaml -";
+  kseal keys export --context prod -o backup.yaml
+  kseal keys export --context prod --seal-for offline-bundle.yaml -o backup.yaml      for cold storage
+  kseal decrypt --key offline.yaml backup.yaml | kubectl create -f -                  to restore that";
 
 /// Print the bundle of private keys, or the keys themselves as manifests
 ///
@@ -108,40 +132,54 @@ Examples:
 /// bundle so that what was sealed for them can be re-encrypted.
 ///
 /// Without --public: the private keys, each as the manifest of its Secret without what a server added to it. Who has
-/// them opens everything.
+/// them opens everything. With --cluster, --context or --kubeconfig they come from the cluster: all that the controller's
+/// namespace has, of sealed-secrets too, and the identity that signs what is published.
+///
+/// With --seal-for the values are sealed for another key: what comes out opens with that one alone, which belongs
+/// somewhere else.
 #[derive(Args)]
 #[command(after_help = EXPORT_EXAMPLES)]
 pub(crate) struct ExportArgs {
     /// Files of private keys; `-` is the standard input
-    #[arg(value_name = "KEY", required = true)]
+    #[arg(value_name = "KEY", required_unless_present_any = CLUSTER_FLAGS, conflicts_with_all = CLUSTER_FLAGS)]
     pub files: Vec<PathBuf>,
     /// Print the bundle, which is public
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = CLUSTER_FLAGS)]
     pub public: bool,
     /// Name of the bundle, for people
     #[arg(long, value_name = "NAME", default_value = "local", requires = "public")]
     pub name: String,
+    /// Export the keys of the current context's cluster; --context and --kubeconfig do so by themselves
+    #[arg(long)]
+    pub cluster: bool,
+    /// Seal the private keys for the key of this bundle
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["public", "show"])]
+    pub seal_for: Option<String>,
     /// Write to this file instead of the standard output; private keys never replace a file
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Namespace in the keys' manifests [default: none; kube-system for RSA]
+    /// Namespace in the keys' manifests [default: their own]
     #[arg(short, long, value_name = "NAME", conflicts_with = "public")]
     pub namespace: Option<String>,
     /// Print private keys even to a terminal
     #[arg(long)]
     pub show: bool,
+    #[command(flatten)]
+    pub published: PublishedArgs,
 }
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   kseal keys import tls.key --cert tls.crt -o key.yaml > bundle.yaml
+  kseal keys import --key offline.yaml backup.yaml -o keys.yaml > bundle.yaml
   kubectl get secret -n kube-system -l sealedsecrets.bitnami.com/sealed-secrets-key -o json |
     kseal keys import -o keys.yaml - > bundle.yaml";
 
 /// Check private keys of any form and write them as manifests
 ///
-/// Reads PEM (PKCS#1 or PKCS#8, RSA), Secrets of sealed-secrets, Secrets of kseal, and lists of them. Writes the keys'
-/// Secrets to a file of mode 0600, and their bundle to the standard output.
+/// Reads PEM (PKCS#1 or PKCS#8, RSA), Secrets of sealed-secrets, Secrets of kseal, and lists of them; what
+/// `kseal keys export --seal-for` sealed is opened with --key. Writes the keys' Secrets to a file of mode 0600, and their bundle
+/// to the standard output. In a cluster they open, and do not seal.
 #[derive(Args)]
 #[command(after_help = IMPORT_EXAMPLES)]
 pub(crate) struct ImportArgs {
@@ -160,6 +198,8 @@ pub(crate) struct ImportArgs {
     /// Namespace in the keys' manifests [default: none; kube-system for RSA]
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
+    #[command(flatten)]
+    pub keys: KeyArgs,
 }
 
 /// A kind of key.

@@ -1,6 +1,6 @@
 //! The connection to a cluster: whose certificates count, which one is shown, through which proxy.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use crate::{
     error::{Error, Result},
@@ -16,7 +16,7 @@ use rustls::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use ureq::{
-    Agent, Proxy,
+    Agent, Proxy, Timeout,
     http::{Uri, uri::Authority},
     tls::{Certificate, ClientCert, PrivateKey, RootCerts},
     unversioned::{
@@ -121,10 +121,29 @@ fn identity(cluster: &str, auth: &AuthInfo) -> Result<Option<ClientCert>> {
 /// Why a request was not answered.
 pub(super) fn unanswered(cluster: &str, error: ureq::Error) -> Error {
     let hint = "see whether `kubectl get --raw /readyz` answers; kseal takes the same way as kubectl";
-    let failed = Error::cluster(format!("{cluster} cannot be reached")).hint(hint);
+    because(Error::cluster(format!("{cluster} cannot be reached")), error).hint(hint)
+}
+
+/// Adds what went wrong underneath.
+pub(super) fn because(error: Error, cause: ureq::Error) -> Error {
+    match cause {
+        ureq::Error::Io(cause) => error.because(&cause),
+        cause => error.because(&cause),
+    }
+}
+
+/// Whether a request surely never left, since there was no connection to send it over.
+pub(super) fn was_not_made(error: &ureq::Error) -> bool {
     match error {
-        ureq::Error::Io(error) => failed.because(&error),
-        error => failed.because(&error),
+        ureq::Error::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+        ),
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use kseal_api::{SealingKeyBundle, names};
 use kseal_core::Bundle;
 use serde::Deserialize;
 
-use super::{Access, Cluster, segment};
+use super::{Access, Cluster, Metadata, segment};
 use crate::error::{Error, Result};
 
 /// A bundle whose signature was verified.
@@ -14,6 +14,8 @@ pub(crate) struct Published {
     /// As it was published.
     pub text: SealingKeyBundle,
     pub bundle: Bundle,
+    /// Of the ConfigMap in which it was.
+    pub metadata: Metadata,
 }
 
 /// Where keys are published.
@@ -38,6 +40,8 @@ impl Published {
 #[derive(Deserialize)]
 struct ConfigMap {
     #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
     data: Option<BTreeMap<String, String>>,
 }
 
@@ -47,9 +51,9 @@ impl Publishing {
     /// # Errors
     /// If there is none, or if it does not hold; an unsigned one is refused.
     pub(crate) fn fetch(&self, cluster: &Cluster) -> Result<Published> {
-        let namespace = segment("--namespace-of-controller", &self.namespace)?;
+        let path = self.path()?;
+        let namespace = &self.namespace;
         let what = format!("ConfigMap {namespace}/{}", names::PUBLIC_KEYS);
-        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{}", names::PUBLIC_KEYS);
         let hint = format!(
             "is the controller installed, and in namespace {namespace}? --namespace-of-controller names another one, \
              and who runs the cluster can give you its bundle as a file"
@@ -69,6 +73,15 @@ impl Publishing {
             return Err(Error::refused(format!("{}: the key bundle in {what} is not signed", cluster.name))
                 .hint("a cluster signs what it publishes; nothing should be sealed with this one"));
         }
-        Ok(Published { text, bundle })
+        Ok(Published { text, bundle, metadata: found.metadata })
+    }
+
+    /// The path of the ConfigMap.
+    ///
+    /// # Errors
+    /// If the namespace has no name of one.
+    pub(crate) fn path(&self) -> Result<String> {
+        let namespace = segment("--namespace-of-controller", &self.namespace)?;
+        Ok(format!("/api/v1/namespaces/{namespace}/configmaps/{}", names::PUBLIC_KEYS))
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// It did not answer, or not so that it is understood.
     Other(Box<Error>),
+    /// The same of a write, which may have happened.
+    InDoubt(Box<Error>),
 }
 
 /// The server's no.
@@ -44,20 +46,57 @@ impl Failure {
     /// As an error of a command that wanted `what`; the hint is for what the server may not give.
     pub(crate) fn wanting(self, what: &str, hint: &str) -> Error {
         let refusal = match self {
-            Self::Other(error) => return *error,
+            Self::Other(error) | Self::InDoubt(error) => return *error,
             Self::Refused(refusal) => refusal,
         };
         let place = &refusal.cluster;
         match refusal.code {
-            401 => Error::cluster(format!("{place} does not know who you are"))
-                .because(&refusal)
-                .hint("log in anew; `kubectl auth whoami` shows whether it worked"),
+            401 => refusal.unknown(),
             403 => Error::cluster(format!("{place} does not let you read {what}")).because(&refusal).hint(hint),
             404 => Error::cluster(format!("{place} has no {what}")).because(&refusal).hint(hint),
             _ => Error::cluster(format!("{place} does not give {what}"))
                 .because(&refusal)
                 .hint("try it again; if that does not help, `kubectl get --raw /readyz?verbose` may tell more"),
         }
+    }
+
+    /// Whether a write has to be decided anew from what is there: something else was written meanwhile, or it may have
+    /// happened.
+    pub(crate) const fn is_open(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.code == 409 || refusal.code >= 500,
+            Self::InDoubt(_) => true,
+            Self::Other(_) => false,
+        }
+    }
+
+    /// As an error of a command that wanted to do something, as `change ConfigMap a/b`; the hint is for who may not.
+    pub(crate) fn doing(self, what: &str, hint: &str) -> Error {
+        let refusal = match self {
+            Self::Other(error) | Self::InDoubt(error) => return *error,
+            Self::Refused(refusal) => refusal,
+        };
+        let place = &refusal.cluster;
+        match refusal.code {
+            401 => refusal.unknown(),
+            403 => Error::cluster(format!("{place} does not let you {what}")).because(&refusal).hint(hint),
+            409 => Error::cluster(format!("{place} did not {what}: it was changed meanwhile"))
+                .because(&refusal)
+                .hint("run it again"),
+            500.. => Error::cluster(format!("{place} failed to {what}, and may have done it all the same"))
+                .because(&refusal)
+                .hint("run it again: what is done already is not done twice"),
+            _ => Error::cluster(format!("{place} did not {what}")).because(&refusal).hint(hint),
+        }
+    }
+}
+
+impl Refusal {
+    /// The server asks who it is.
+    fn unknown(&self) -> Error {
+        Error::cluster(format!("{} does not know who you are", self.cluster))
+            .because(self)
+            .hint("log in anew; `kubectl auth whoami` shows whether it worked")
     }
 }
 
@@ -100,5 +139,16 @@ mod tests {
             assert_eq!(said(502, body).causes(), ["the answer was HTTP 502"]);
         }
         assert_eq!(said(502, "").code(), 8);
+    }
+
+    #[test]
+    fn a_write_that_failed_may_have_happened_and_one_that_was_refused_did_not() {
+        let said = |code| Failure::read("context prod", code, b"").doing("change ConfigMap a/b", "ask for it");
+        let message = |code| said(code).message().to_owned();
+        assert_eq!(message(403), "context prod does not let you change ConfigMap a/b");
+        assert_eq!(message(409), "context prod did not change ConfigMap a/b: it was changed meanwhile");
+        assert_eq!(message(422), "context prod did not change ConfigMap a/b");
+        assert_eq!(message(504), "context prod failed to change ConfigMap a/b, and may have done it all the same");
+        assert_eq!((said(403).advice(), said(401).code()), (Some("ask for it"), 8));
     }
 }

@@ -5,6 +5,9 @@ mod fetch;
 mod generate;
 mod import;
 mod list;
+mod retire;
+mod rotate;
+mod usage;
 
 use std::path::Path;
 
@@ -20,8 +23,11 @@ pub(crate) fn run(args: KeysArgs, environment: &Environment, output: &Output) ->
         KeysCommand::Generate(args) => generate::run(args, environment, output),
         KeysCommand::List(args) => list::run(args, environment, output),
         KeysCommand::Fetch(args) => fetch::run(args, environment, output),
-        KeysCommand::Export(args) => export::run(&args, output),
-        KeysCommand::Import(args) => import::run(&args, output),
+        KeysCommand::Rotate(args) => rotate::run(args, environment, output),
+        KeysCommand::Usage(args) => usage::run(args, environment, output),
+        KeysCommand::Retire(args) => retire::run(args, environment, output),
+        KeysCommand::Export(args) => export::run(args, environment, output),
+        KeysCommand::Import(args) => import::run(args, environment, output),
     }
 }
 

@@ -2,30 +2,18 @@
 
 mod row;
 
-use kseal_api::names;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::row::{Item, Row};
 use super::{DONE, FOUND};
 use crate::{
     args::{ReportFormat, StatusArgs},
-    cluster::{self, Cluster, Failure},
+    cluster::{self, Cluster, Failure, SealedKind, SealedObjects},
     error::{Error, Result},
     output::Output,
     settings::Environment,
     table,
 };
-
-/// As many as kubectl asks for at a time.
-const PAGE: usize = 500;
-
-/// A kind of sealed objects.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Native,
-    Upstream,
-}
 
 pub(crate) fn run(args: StatusArgs, environment: &Environment, output: &Output) -> Result<u8> {
     for name in &args.names {
@@ -34,9 +22,10 @@ pub(crate) fn run(args: StatusArgs, environment: &Environment, output: &Output) 
     let cluster = Cluster::connect(&args.cluster.settle(environment))?;
     let namespace = args.namespace.unwrap_or_else(|| cluster.namespace.clone());
     let namespace = if args.all_namespaces { None } else { Some(cluster::segment("--namespace", &namespace)?) };
-    let status = Status { cluster: &cluster, namespace, names: &args.names };
+    let all = SealedObjects { cluster: &cluster, namespace };
+    let status = Status { objects: all, names: &args.names };
     let (mut objects, mut errors, mut installed) = (Vec::new(), Vec::new(), 0);
-    for kind in [Kind::Native, Kind::Upstream] {
+    for kind in SealedKind::ALL {
         match status.of(kind) {
             Ok(Some(found)) => {
                 installed += 1;
@@ -47,11 +36,7 @@ pub(crate) fn run(args: StatusArgs, environment: &Environment, output: &Output) 
         }
     }
     if installed == 0 && errors.is_empty() {
-        return Err(Error::cluster(format!(
-            "{} knows no SealedSecret, neither kseal's nor sealed-secrets'",
-            cluster.name
-        ))
-        .hint("is the controller installed there? its CustomResourceDefinitions come with it"));
+        return Err(all.none_installed());
     }
     let now = environment.now();
     let mut rows: Vec<Row> = objects.iter().map(|(kind, item)| Row::read(*kind, item, now)).collect();
@@ -75,81 +60,36 @@ pub(crate) fn run(args: StatusArgs, environment: &Environment, output: &Output) 
     Ok(if args.check && rows.iter().any(|row| !row.is_ready()) { FOUND } else { DONE })
 }
 
-impl Kind {
-    const fn group(self) -> &'static str {
-        match self {
-            Self::Native => names::API_VERSION,
-            Self::Upstream => names::UPSTREAM_API_VERSION,
-        }
-    }
-
-    /// In the words of `--format`.
-    const fn format(self) -> &'static str {
-        match self {
-            Self::Native => "kseal",
-            Self::Upstream => "bitnami",
-        }
-    }
-}
-
 struct Status<'c> {
-    cluster: &'c Cluster,
-    /// `None` for all.
-    namespace: Option<&'c str>,
+    objects: SealedObjects<'c>,
     /// Empty for all.
     names: &'c [String],
 }
 
-/// A page of a collection.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: PageMetadata,
-    items: Vec<Item>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
-}
-
 impl Status<'_> {
     /// The objects of one kind; `None` if the cluster does not know it.
-    fn of(&self, kind: Kind) -> Result<Option<Vec<(Kind, Item)>>> {
+    fn of(&self, kind: SealedKind) -> Result<Option<Vec<(SealedKind, Item)>>> {
         let mut found = Vec::new();
-        let result = match (self.namespace, self.names) {
-            (Some(namespace), [_, ..]) => self.named(kind, namespace, &mut found),
-            (namespace, names) => self.listed(kind, namespace, &mut found).map(|()| {
-                found.retain(|item: &Item| {
-                    names.is_empty() || item.name().is_some_and(|name| names.iter().any(|it| it == name))
-                });
-            }),
+        let is_installed = match (self.objects.namespace, self.names) {
+            (Some(namespace), [_, ..]) => match self.named(kind, namespace, &mut found) {
+                Ok(()) => true,
+                Err(failure) => self.objects.without(kind, failure).map(|()| false)?,
+            },
+            (_, names) => self.objects.each(kind, |item: Item| {
+                if names.is_empty() || item.name().is_some_and(|name| names.iter().any(|it| it == name)) {
+                    found.push(item);
+                }
+            })?,
         };
-        match result {
-            Ok(()) => Ok(Some(found.into_iter().map(|item| (kind, item)).collect())),
-            Err(Failure::Refused(refusal)) if matches!(refusal.code, 403 | 404) && !self.is_installed(kind)? => {
-                Ok(None)
-            }
-            Err(failure) => {
-                let place =
-                    self.namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
-                let what = format!("sealedsecrets of {} in {place}", kind.group());
-                let hint = match self.namespace {
-                    None => "look at one namespace with -n, or ask for the right to list all",
-                    Some(_) => "ask for the right to get and list them there, or choose another namespace with -n",
-                };
-                Err(failure.wanting(&what, hint))
-            }
-        }
+        Ok(is_installed.then(|| found.into_iter().map(|item| (kind, item)).collect()))
     }
 
     /// Each by its name; those that are not there are left out.
-    fn named(&self, kind: Kind, namespace: &str, found: &mut Vec<Item>) -> Result<(), Failure> {
+    fn named(&self, kind: SealedKind, namespace: &str, found: &mut Vec<Item>) -> Result<(), Failure> {
         let mut missing = None;
         for name in self.names {
-            match self.cluster.get(&format!("/apis/{}/namespaces/{namespace}/sealedsecrets/{name}", kind.group())) {
+            let path = format!("/apis/{}/namespaces/{namespace}/sealedsecrets/{name}", kind.group());
+            match self.objects.cluster.get(&path) {
                 Ok(item) => found.push(item),
                 Err(Failure::Refused(refusal)) if refusal.code == 404 => missing = Some(Failure::Refused(refusal)),
                 Err(failure) => return Err(failure),
@@ -157,36 +97,8 @@ impl Status<'_> {
         }
         // Without the kind there is none of its objects.
         match missing {
-            Some(missing) if found.is_empty() && !self.is_installed(kind)? => Err(missing),
+            Some(missing) if found.is_empty() && !self.objects.is_installed(kind)? => Err(missing),
             _ => Ok(()),
-        }
-    }
-
-    /// All, page by page.
-    fn listed(&self, kind: Kind, namespace: Option<&str>, found: &mut Vec<Item>) -> Result<(), Failure> {
-        let place = namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();
-        let path = format!("/apis/{}/{place}sealedsecrets?limit={PAGE}", kind.group());
-        let mut next = String::new();
-        loop {
-            let page: Page = self.cluster.get(&format!("{path}{next}"))?;
-            found.extend(page.items);
-            match page.metadata.next.filter(|token| !token.is_empty()) {
-                Some(token) => next = format!("&continue={}", cluster::query(&token)),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Whether the cluster knows the kind. Who may not list it is told "forbidden" before "not found"; this anyone may ask.
-    fn is_installed(&self, kind: Kind) -> Result<bool> {
-        match self.cluster.get::<Value>(&format!("/apis/{}", kind.group())) {
-            Ok(resources) => {
-                let resources = resources["resources"].as_array().cloned().unwrap_or_default();
-                Ok(resources.iter().any(|resource| resource["name"] == "sealedsecrets"))
-            }
-            Err(Failure::Refused(refusal)) if refusal.code == 404 => Ok(false),
-            Err(Failure::Refused(refusal)) if refusal.code == 403 => Ok(true),
-            Err(failure) => Err(failure.wanting(kind.group(), "ask for the right to discover APIs")),
         }
     }
 
@@ -194,8 +106,8 @@ impl Status<'_> {
     fn missing(&self, rows: &[Row]) -> Vec<Error> {
         let missing = self.names.iter().filter(|name| !rows.iter().any(|row| row.name == **name));
         let error = |name: &String| {
-            let place = self.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
-            Error::cluster(format!("{} has no SealedSecret {place}{name}", self.cluster.name))
+            let place = self.objects.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+            Error::cluster(format!("{} has no SealedSecret {place}{name}", self.objects.cluster.name))
                 .hint("-n names its namespace, and -A looks at all")
         };
         missing.map(error).collect()

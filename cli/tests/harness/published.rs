@@ -18,19 +18,23 @@ pub(crate) struct Published {
     /// Seed of the identity.
     pub(crate) identity: u8,
     pub(crate) keys: Vec<BundleKey>,
+    /// For sealed-secrets' users, in PEM.
+    pub(crate) certificate: Option<String>,
 }
 
 impl Published {
     /// The bundle of a cluster `prod` with the key of this seed.
     pub(crate) fn new(key: u8) -> Self {
         let keys = vec![listed(key, 1, KeyState::Active)];
-        Self { name: "prod".to_owned(), uid: "6f0c-uid".to_owned(), serial: 1_795_324_800, identity: 7, keys }
+        let (name, uid) = ("prod".to_owned(), "6f0c-uid".to_owned());
+        Self { name, uid, serial: 1_795_324_800, identity: 7, keys, certificate: None }
     }
 
     /// With its signature.
     pub(crate) fn signed(&self) -> SealingKeyBundle {
         let (name, cluster_uid, keys) = (self.name.clone(), self.uid.clone(), self.keys.clone());
-        let publication = Publication { name, cluster_uid, keys, certificate: None };
+        let certificate = self.certificate.clone();
+        let publication = Publication { name, cluster_uid, keys, certificate };
         let identity = IdentityKey::from_seed(&[self.identity; 32]).expect("a seed");
         publication.sign(&identity, self.serial, "2026-11-22T05:00:00Z")
     }

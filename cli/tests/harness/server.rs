@@ -6,7 +6,7 @@
 use std::{
     fmt::Display,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +30,9 @@ struct State {
 /// What is answered at a path, query included.
 #[derive(Clone)]
 struct Answer {
+    /// `/path?query` for any method, `PATCH /path?query` for one; that comes first.
     path: String,
+    /// HTTP's, or [`NONE`].
     code: u16,
     headers: String,
     body: String,
@@ -55,6 +57,9 @@ impl Seen {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
+
+/// No answer: the connection is closed.
+const NONE: u16 = 0;
 
 impl Server {
     /// A server that knows nothing yet.
@@ -93,6 +98,11 @@ impl Server {
         self
     }
 
+    /// Hangs up instead of an answer, a few times.
+    pub(crate) fn hangs_up(&self, path: &str, times: usize) -> &Self {
+        self.says_with(path, NONE, "", "", times)
+    }
+
     /// Forgets a path.
     pub(crate) fn forgets(&self, path: &str) -> &Self {
         self.state.answers.lock().expect("the answers").retain(|answer| answer.path != path);
@@ -102,6 +112,11 @@ impl Server {
     /// What it was asked, in order.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().expect("the requests").clone()
+    }
+
+    /// What it was asked with a method and a body.
+    pub(crate) fn writes(&self) -> Vec<Seen> {
+        self.seen().into_iter().filter(|seen| !seen.line.starts_with("GET ")).collect()
     }
 
     /// The request lines.
@@ -141,10 +156,14 @@ impl Drop for Server {
 fn serve(stream: &TcpStream, state: &State) {
     let mut reader = BufReader::new(stream);
     while let Some(seen) = request(&mut reader) {
-        let path = seen.line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let is_tunnel = seen.line.starts_with("CONNECT ");
+        let line = seen.line.clone();
+        let is_tunnel = line.starts_with("CONNECT ");
         state.seen.lock().expect("the requests").push(seen);
-        let answer = if is_tunnel { "HTTP/1.1 200 OK\r\n\r\n".to_owned() } else { state.answer(&path) };
+        let answer = if is_tunnel { Some("HTTP/1.1 200 OK\r\n\r\n".to_owned()) } else { state.answer(&line) };
+        let Some(answer) = answer else {
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        };
         let mut writer = stream;
         if writer.write_all(answer.as_bytes()).is_err() {
             return;
@@ -176,20 +195,30 @@ fn request(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
 }
 
 impl State {
-    fn answer(&self, path: &str) -> String {
+    fn answer(&self, line: &str) -> Option<String> {
+        let path = line.split(' ').nth(1).unwrap_or_default();
         let mut answers = self.answers.lock().expect("the answers");
-        let found = answers.iter_mut().find(|answer| answer.path == path && answer.times > 0);
-        let (code, headers, body) = match found {
+        let found = [line, path].into_iter().find_map(|it| answers.iter().position(|answer| answer.is_at(it)));
+        let (code, headers, body) = match found.map(|index| &mut answers[index]) {
             Some(answer) => {
                 answer.times -= 1;
+                if answer.code == NONE {
+                    return None;
+                }
                 (answer.code, answer.headers.clone(), answer.body.clone())
             }
             None => (404, String::new(), status(404, "NotFound", "not found").to_string()),
         };
         let length = body.len();
-        format!(
+        Some(format!(
             "HTTP/1.1 {code} it\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        )
+        ))
+    }
+}
+
+impl Answer {
+    fn is_at(&self, path: &str) -> bool {
+        self.path == path && self.times > 0
     }
 }
 

@@ -1,18 +1,35 @@
-//! `kseal keys export`: the bundle of private keys, or the keys themselves.
+//! `kseal keys export`: the bundle of private keys, or the keys themselves, from files or from a cluster; in the open, or
+//! sealed for another key.
+
+mod from_cluster;
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use kseal_api::Scope;
+use kseal_core::sealing_keys;
+use zeroize::Zeroizing;
 
 use crate::{
-    args::ExportArgs,
+    args::{ExportArgs, SealFormat},
     bundles,
+    cluster::Publishing,
     commands::DONE,
-    error::Result,
+    error::{Error, Result},
     files::{self, Privacy},
+    key_backup::{self, Kept},
     key_files, key_manifest,
     output::Output,
+    placing::Placing,
+    recipients::{Ask, Recipients, Resolver, Source},
+    sealing::{Previous, Sealing},
+    settings::Environment,
     sink,
+    words::count,
 };
 
-pub(crate) fn run(args: &ExportArgs, output: &Output) -> Result<u8> {
-    if args.public { public(args, output) } else { private(args, output) }
+pub(crate) fn run(args: ExportArgs, environment: &Environment, output: &Output) -> Result<u8> {
+    if args.public { public(&args, output) } else { private(args, environment, output) }
 }
 
 fn public(args: &ExportArgs, output: &Output) -> Result<u8> {
@@ -29,16 +46,95 @@ fn public(args: &ExportArgs, output: &Output) -> Result<u8> {
     Ok(DONE)
 }
 
-fn private(args: &ExportArgs, output: &Output) -> Result<u8> {
-    sink::guard_terminal(args.output.as_deref(), args.show, output)?;
-    let keys = key_files::read_all(&args.files, output)?;
-    let text = key_manifest::all(&keys, args.namespace.as_deref())?;
-    match &args.output {
+fn private(args: ExportArgs, environment: &Environment, output: &Output) -> Result<u8> {
+    let ExportArgs { files, seal_for, cluster, output: target, namespace, show, published, .. } = args;
+    let publishing = published.settle(environment);
+    let now = environment.now();
+    let recipients = seal_for.map(|bundle| recipients(&bundle, &publishing, now, output)).transpose()?;
+    if recipients.is_none() {
+        sink::guard_terminal(target.as_deref(), show, output)?;
+    }
+    let mut secrets = Vec::new();
+    if cluster || publishing.access.is_named() {
+        secrets.extend(from_cluster::read(&publishing, output)?);
+    }
+    for path in &files {
+        let input = files::read(path)?;
+        secrets.extend(key_backup::read(&input.name(), &input.text)?);
+        key_files::warn_if_readable(path, output);
+    }
+    key_backup::keep_first(&mut secrets);
+    // What is sealed opens in its namespace only, so it must have one.
+    let fallback = recipients.as_ref().map(|_| publishing.namespace.as_str());
+    let mut text = key_backup::write(&secrets, namespace.as_deref(), fallback);
+    let mut what = describe(&secrets);
+    if let Some(recipients) = &recipients {
+        text = seal(&text, &secrets, recipients, environment, output)?;
+        what = format!("{what}, sealed for {}", recipients.describe(SealFormat::Secret));
+    }
+    match &target {
         Some(path) => {
             files::create_secret(path, text.as_bytes())?;
-            output.note(format!("wrote the private keys to {}: keep them out of git", path.display()));
+            let advice = if recipients.is_some() {
+                "keep the key that opens them elsewhere, and try it: `kseal decrypt --key`"
+            } else {
+                "keep them out of git"
+            };
+            output.note(format!("wrote {what} to {}: {advice}", path.display()));
         }
         None => output.data(text.as_bytes())?,
     }
     Ok(DONE)
+}
+
+/// `2 private keys and the identity`.
+fn describe(secrets: &[Kept]) -> String {
+    let identities = secrets.iter().filter(|kept| kept.is_identity).count();
+    let keys = count(secrets.len() - identities, "private key");
+    match identities {
+        0 => keys,
+        1 => format!("{keys} and the identity"),
+        _ => format!("{keys} and {identities} identities"),
+    }
+}
+
+/// Whom the keys are sealed for.
+fn recipients(bundle: &str, publishing: &Publishing, now: Timestamp, output: &Output) -> Result<Rc<Recipients>> {
+    let source = Source {
+        keys: vec![bundle.to_owned()],
+        config: None,
+        allow_classical: false,
+        publishing: publishing.clone(),
+        ask: Ask::Compare,
+    };
+    let recipients = Resolver::new(source, now, output).resolve(None)?.recipients;
+    recipients.sealing_keys()?;
+    Ok(recipients)
+}
+
+/// Seals each Secret where it stands, for its name and namespace.
+fn seal(
+    text: &str,
+    secrets: &[Kept],
+    recipients: &Recipients,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Zeroizing<String>> {
+    let keys = sealing_keys(&recipients.bundles, recipients.floor).unwrap_or_default();
+    let own = keys.iter().map(|key| key.fingerprint().to_string());
+    if let Some(own) = own.into_iter().find(|own| secrets.iter().any(|kept| kept.fingerprint == *own)) {
+        return Err(Error::refused(format!("the key {own} would be sealed for itself, and nothing would open it"))
+            .hint("seal the keys for one that is kept apart from them: `kseal keys generate -o offline.yaml`"));
+    }
+    let sealing = Sealing {
+        format: SealFormat::Secret,
+        recipients,
+        placing: Placing { scope: Some(Scope::Strict), ..Placing::default() },
+        allow_empty: false,
+        previous: Previous::default(),
+        now: environment.now(),
+        environment,
+        output,
+    };
+    Ok(sealing.seal("the keys", text)?.text)
 }

@@ -1,36 +1,60 @@
 //! `kseal keys import`: private keys of any form become manifests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use kseal_api::names;
 use kseal_core::KeySecret;
 use kseal_crypto::sealed_secrets::Certificate;
+use zeroize::Zeroizing;
 
 use crate::{
     args::ImportArgs,
     bundles,
     commands::DONE,
     error::{Error, Result},
-    files,
+    files::{self, Input},
+    key_backup,
     key_files::{self, Labelled},
-    key_manifest,
+    key_manifest, opening,
     output::Output,
+    settings::Environment,
     words::count,
 };
 
-pub(crate) fn run(args: &ImportArgs, output: &Output) -> Result<u8> {
+pub(crate) fn run(args: ImportArgs, environment: &Environment, output: &Output) -> Result<u8> {
     super::refuse_stdout(&args.output)?;
-    let mut keys = key_files::read_all(&args.files, output)?;
+    let openers = args.keys.settle(environment);
+    let (mut keys, mut identities) = (Vec::new(), Vec::new());
+    for path in &args.files {
+        let input = files::read(path)?;
+        let (name, text) = (input.name(), opened(input, &openers, output)?);
+        keys.extend(key_files::read(&name, &text)?);
+        identities.extend(key_backup::identities(&name, &text)?);
+        key_files::warn_if_readable(path, output);
+    }
     if let Some(path) = &args.cert {
         give_certificate(&mut keys, path)?;
     }
     keep_first(&mut keys);
     let bundle = bundles::of_private(&args.name, &keys)?;
+    key_backup::keep_first(&mut identities);
     let manifests = key_manifest::all(&keys, args.namespace.as_deref())?;
+    let manifests = key_backup::join(&[manifests, key_backup::write(&identities, args.namespace.as_deref(), None)]);
     files::create_secret(&args.output, manifests.as_bytes())?;
     let number = count(keys.len(), "private key");
+    let number = if identities.is_empty() { number } else { format!("{number} and the identity") };
     output.note(format!("wrote {number} to {}: keep it out of git, and keep a copy", args.output.display()));
     output.data(key_manifest::bundle(&bundle).as_bytes())?;
     Ok(DONE)
+}
+
+/// The text of a file; if keys are sealed in it, as they are when they were opened.
+fn opened(input: Input, openers: &[PathBuf], output: &Output) -> Result<Zeroizing<String>> {
+    if !input.text.contains(names::SEALED) {
+        return Ok(input.text);
+    }
+    let ring = key_files::require(openers, output)?;
+    opening::open(&input.name(), &input.text, &ring, None)
 }
 
 /// Gives a certificate to the key that it belongs to.

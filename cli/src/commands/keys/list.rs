@@ -1,4 +1,7 @@
-//! `kseal keys list`: what stands in bundles, certificates and files of private keys. Nothing secret is printed.
+//! `kseal keys list`: what stands in bundles, certificates and files of private keys, and what a cluster has. Nothing
+//! secret is printed.
+
+mod of_cluster;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +25,10 @@ use crate::{
 };
 
 pub(crate) fn run(args: ListArgs, environment: &Environment, output: &Output) -> Result<u8> {
+    let publishing = args.published.settle(environment);
+    if args.cluster || publishing.access.is_named() {
+        return of_cluster::run(&publishing, args.report.format, args.wide, environment.now(), output);
+    }
     let mut rows = Vec::new();
     if args.files.is_empty() {
         let config = args.config.or_else(|| environment.config.clone());
@@ -31,7 +38,7 @@ pub(crate) fn run(args: ListArgs, environment: &Environment, output: &Output) ->
         }
         if rows.is_empty() {
             return Err(Error::no_key("nothing to list: there is no .kseal.yaml, and KSEAL_KEY_FILE is not set")
-                .hint("name bundles, certificates or files of private keys"));
+                .hint("name bundles, certificates or files of private keys, or a cluster with --cluster"));
         }
     }
     for path in &args.files {

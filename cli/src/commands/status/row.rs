@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use kseal_api::names;
-use kseal_core::reconcile::status::RECORD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Kind;
-use crate::{age, words::short};
+use crate::{
+    age,
+    cluster::{SealedKind, condition},
+    words::short,
+};
 
 /// The parts of an object that are looked at; of any shape.
 #[derive(Deserialize)]
@@ -23,11 +25,8 @@ impl Item {
         self.metadata["name"].as_str()
     }
 
-    /// A condition's field, if there is something in it.
     fn condition(&self, type_: &str, field: &str) -> Option<&str> {
-        let conditions = self.status["conditions"].as_array()?;
-        let condition = conditions.iter().find(|condition| condition["type"] == type_)?;
-        condition[field].as_str().filter(|text| !text.is_empty())
+        condition(&self.status, type_, field)
     }
 
     fn is(&self, type_: &str) -> bool {
@@ -39,26 +38,13 @@ impl Item {
         let generation = self.metadata["generation"].as_i64().unwrap_or(0);
         self.status["observedGeneration"].as_i64().is_none_or(|observed| observed < generation)
     }
-
-    /// The keys that opened it. Upstream's kind has no place for them but the message of a condition.
-    fn keys(&self, kind: Kind) -> Vec<String> {
-        let record = match kind {
-            Kind::Native => self.status["observed"].clone(),
-            Kind::Upstream => {
-                let record = self.condition(RECORD, "message").and_then(|text| serde_json::from_str(text).ok());
-                record.unwrap_or_default()
-            }
-        };
-        let keys = record["keys"].as_array().into_iter().flatten();
-        keys.filter_map(|key| key.as_str().map(ToOwned::to_owned)).collect()
-    }
 }
 
 /// One object.
 pub(super) struct Row {
     pub name: String,
     namespace: String,
-    kind: Kind,
+    kind: SealedKind,
     ready: Ready,
     reason: Option<String>,
     message: Option<String>,
@@ -90,7 +76,7 @@ impl Ready {
 }
 
 impl Row {
-    pub(super) fn read(kind: Kind, item: &Item, now: Timestamp) -> Self {
+    pub(super) fn read(kind: SealedKind, item: &Item, now: Timestamp) -> Self {
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let created_at = text(&item.metadata["creationTimestamp"]);
         let created = created_at.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
@@ -108,7 +94,7 @@ impl Row {
             observed_generation: item.status["observedGeneration"].as_i64(),
             age: created.map(|created| age::for_people(now.as_second() - created.as_second())),
             created_at,
-            keys: item.keys(kind),
+            keys: kind.keys(&item.status),
         }
     }
 
@@ -116,7 +102,7 @@ impl Row {
         self.ready == Ready::True
     }
 
-    pub(super) fn order(&self) -> (&str, &str, Kind) {
+    pub(super) fn order(&self) -> (&str, &str, SealedKind) {
         (&self.namespace, &self.name, self.kind)
     }
 
@@ -146,7 +132,7 @@ impl Row {
 }
 
 /// Readiness, reason and message.
-fn said(kind: Kind, item: &Item) -> (Ready, Option<String>, Option<String>) {
+fn said(kind: SealedKind, item: &Item) -> (Ready, Option<String>, Option<String>) {
     if item.is_stale() {
         let is_paused = item.metadata["annotations"][names::PAUSED] == "true";
         let message = match (is_paused, item.status["observedGeneration"].as_i64()) {
@@ -159,8 +145,8 @@ fn said(kind: Kind, item: &Item) -> (Ready, Option<String>, Option<String>) {
         return (Ready::Unknown, Some("Waiting".to_owned()), Some(message));
     }
     let main = match kind {
-        Kind::Native => "Ready",
-        Kind::Upstream => "Synced",
+        SealedKind::Native => "Ready",
+        SealedKind::Upstream => "Synced",
     };
     let ready = match item.condition(main, "status") {
         Some("True") => Ready::True,

@@ -1,0 +1,143 @@
+//! The sealed objects of a cluster, of both kinds, page by page: a cluster may have more than there is memory for.
+
+use kseal_api::names;
+use kseal_core::reconcile::status::RECORD;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Cluster, Failure, query};
+use crate::error::{Error, Result};
+
+/// As many as kubectl asks for at a time.
+const PAGE: usize = 500;
+
+/// A kind of sealed objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SealedKind {
+    Native,
+    Upstream,
+}
+
+impl SealedKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Native, Self::Upstream];
+
+    /// Its group and version.
+    pub(crate) const fn group(self) -> &'static str {
+        match self {
+            Self::Native => names::API_VERSION,
+            Self::Upstream => names::UPSTREAM_API_VERSION,
+        }
+    }
+
+    /// In the words of `--format`.
+    pub(crate) const fn format(self) -> &'static str {
+        match self {
+            Self::Native => "kseal",
+            Self::Upstream => "bitnami",
+        }
+    }
+
+    /// The keys that opened an object, as its status says. Upstream's kind has no place for them but the message of a
+    /// condition. Read leniently: one object must not keep the others from being read.
+    pub(crate) fn keys(self, status: &Value) -> Vec<String> {
+        let record = match self {
+            Self::Native => status["observed"].clone(),
+            Self::Upstream => {
+                let text = condition(status, RECORD, "message");
+                text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+            }
+        };
+        let keys = record["keys"].as_array().into_iter().flatten();
+        keys.filter_map(|key| key.as_str().map(ToOwned::to_owned)).collect()
+    }
+}
+
+/// A condition's field, if there is something in it.
+pub(crate) fn condition<'s>(status: &'s Value, type_: &str, field: &str) -> Option<&'s str> {
+    let condition = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == type_)?;
+    condition[field].as_str().filter(|text| !text.is_empty())
+}
+
+/// Where to look.
+#[derive(Clone, Copy)]
+pub(crate) struct SealedObjects<'c> {
+    pub cluster: &'c Cluster,
+    /// `None` for all.
+    pub namespace: Option<&'c str>,
+}
+
+/// A page of a collection.
+#[derive(Deserialize)]
+struct Page<T> {
+    #[serde(default)]
+    metadata: PageMetadata,
+    items: Vec<T>,
+}
+
+#[derive(Default, Deserialize)]
+struct PageMetadata {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+impl SealedObjects<'_> {
+    /// Hands out every object of a kind; says whether the cluster knows the kind at all.
+    ///
+    /// # Errors
+    /// If they may not be listed, or not all of them were.
+    pub(crate) fn each<T: DeserializeOwned>(&self, kind: SealedKind, mut on: impl FnMut(T)) -> Result<bool> {
+        let place = self.namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();
+        let path = format!("/apis/{}/{place}sealedsecrets?limit={PAGE}", kind.group());
+        let mut next = String::new();
+        loop {
+            let page: Page<T> = match self.cluster.get(&format!("{path}{next}")) {
+                Ok(page) => page,
+                Err(failure) => return self.without(kind, failure).map(|()| false),
+            };
+            page.items.into_iter().for_each(&mut on);
+            match page.metadata.next.filter(|token| !token.is_empty()) {
+                Some(token) => next = format!("&continue={}", query(&token)),
+                None => return Ok(true),
+            }
+        }
+    }
+
+    /// What a failure to read objects of a kind comes to: nothing, if the cluster does not know the kind.
+    ///
+    /// # Errors
+    /// Else the failure.
+    pub(crate) fn without(&self, kind: SealedKind, failure: Failure) -> Result<()> {
+        if let Failure::Refused(refusal) = &failure
+            && matches!(refusal.code, 403 | 404)
+            && !self.is_installed(kind)?
+        {
+            return Ok(());
+        }
+        let place = self.namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
+        let what = format!("sealedsecrets of {} in {place}", kind.group());
+        let hint = match self.namespace {
+            None => "look at one namespace with -n, or ask for the right to list all",
+            Some(_) => "ask for the right to get and list them there, or choose another namespace with -n",
+        };
+        Err(failure.wanting(&what, hint))
+    }
+
+    /// Whether the cluster knows the kind. Who may not list it is told "forbidden" before "not found"; this anyone may ask.
+    pub(crate) fn is_installed(&self, kind: SealedKind) -> Result<bool> {
+        match self.cluster.get::<Value>(&format!("/apis/{}", kind.group())) {
+            Ok(resources) => {
+                let resources = resources["resources"].as_array().cloned().unwrap_or_default();
+                Ok(resources.iter().any(|resource| resource["name"] == "sealedsecrets"))
+            }
+            Err(Failure::Refused(refusal)) if refusal.code == 404 => Ok(false),
+            Err(Failure::Refused(refusal)) if refusal.code == 403 => Ok(true),
+            Err(failure) => Err(failure.wanting(kind.group(), "ask for the right to discover APIs")),
+        }
+    }
+
+    /// The cluster knows neither kind.
+    pub(crate) fn none_installed(&self) -> Error {
+        Error::cluster(format!("{} knows no SealedSecret, neither kseal's nor sealed-secrets'", self.cluster.name))
+            .hint("is the controller installed there? its CustomResourceDefinitions come with it")
+    }
+}

@@ -1,0 +1,304 @@
+//! `kseal keys retire`: what it refuses, what it writes, and that it ends the same however often it is begun.
+
+#[path = "harness/published.rs"]
+mod published;
+#[path = "harness/server.rs"]
+mod server;
+#[path = "harness/used.rs"]
+mod used;
+
+mod harness;
+
+use harness::Folder;
+use kseal_api::KeyState;
+use published::{PATH, Published, fingerprint, listed};
+use serde_json::{Value, json};
+use server::{Seen, Server, status};
+use used::{SECRETS, USAGE, collection, native, page, upstream, usage, used};
+
+const RSA: &str = "SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const OTHER_RSA: &str = "SHA256:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+/// A cluster with an active key (seed 2) and an older one (seed 1), and two RSA keys.
+fn scene() -> (Folder, Server) {
+    let server = Server::start();
+    let folder = Folder::new();
+    folder.write(".kube/config", &server.kubeconfig(""));
+    let keys = vec![listed(1, 1, KeyState::Retiring), listed(2, 2, KeyState::Active)];
+    server.has(PATH, Published { keys, ..Published::new(1) }.config_map());
+    let keys = [
+        (fingerprint(1), used("X25519", "retiring", "kseal-1-6f0c", &[])),
+        (fingerprint(2), used("X25519", "active", "kseal-2-6f0c", &[])),
+        (RSA.to_owned(), used("RSA", "active", "rsa-1", &[])),
+        (OTHER_RSA.to_owned(), used("RSA", "active", "rsa-2", &[])),
+    ];
+    let keys: Vec<_> = keys.iter().map(|(name, used)| (name.as_str(), used.clone())).collect();
+    server.has(USAGE, usage(&keys));
+    for group in ["kseal.dev", "bitnami.com"] {
+        server.has(&collection(group), page(&[]));
+    }
+    (folder, server)
+}
+
+/// The metadata of a key's Secret.
+fn secret(name: &str, version: u32, fingerprint: &str, state: &str) -> Value {
+    json!({"kind": "PartialObjectMetadata", "metadata": {
+        "name": name, "uid": format!("{name}-uid"), "resourceVersion": version.to_string(),
+        "labels": {"kseal.dev/sealing-key": state}, "annotations": {"kseal.dev/fingerprint": fingerprint},
+    }})
+}
+
+fn rsa_secret(name: &str, state: &str, stated: Option<&str>) -> Value {
+    let label = json!({"sealedsecrets.bitnami.com/sealed-secrets-key": state});
+    let mut secret = json!({"metadata": {"name": name, "uid": "rsa-uid", "resourceVersion": "3", "labels": label}});
+    if let Some(stated) = stated {
+        secret["metadata"]["annotations"] = json!({"kseal.dev/fingerprint": stated});
+    }
+    secret
+}
+
+fn old_path() -> String {
+    format!("{SECRETS}/kseal-1-6f0c")
+}
+
+fn sent(seen: &Seen) -> Value {
+    serde_json::from_str(&seen.body).expect("JSON")
+}
+
+/// A scene in which the old key's Secret can be labelled.
+fn ready() -> (Folder, Server) {
+    let (folder, server) = scene();
+    server.has(&old_path(), secret("kseal-1-6f0c", 7, &fingerprint(1), "retiring"));
+    server.has(&format!("PATCH {}", old_path()), secret("kseal-1-6f0c", 8, &fingerprint(1), "retired"));
+    (folder, server)
+}
+
+#[test]
+fn a_key_that_nothing_needs_is_labelled_and_nothing_of_it_is_read() {
+    let (folder, server) = ready();
+    server.forgets(&collection("kseal.dev")).has(
+        &collection("kseal.dev"),
+        page(&[native("shop", "a", &[&fingerprint(1), &fingerprint(2)], &[&fingerprint(2)])]),
+    );
+    let run = folder.kseal(&["keys", "retire", &fingerprint(1)[..8]]).succeeds();
+    assert_eq!(run.stdout, "");
+    for part in
+        ["context here", &format!("key {} is retired now", &fingerprint(1)[..13]), "--as retiring takes it back"]
+    {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    let writes = server.writes();
+    assert_eq!(writes.len(), 1);
+    assert_eq!(writes[0].line, format!("PATCH {}", old_path()));
+    assert_eq!(
+        sent(&writes[0]),
+        json!({"metadata": {
+            "uid": "kseal-1-6f0c-uid", "resourceVersion": "7", "labels": {"kseal.dev/sealing-key": "retired"},
+        }})
+    );
+    for seen in server.seen().iter().filter(|seen| seen.line.contains("/secrets")) {
+        assert_eq!(seen.header("accept"), Some(METADATA), "{}", seen.line);
+    }
+}
+
+#[test]
+fn a_key_that_is_needed_is_refused_and_the_first_objects_are_named() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let names: Vec<String> = (0..12).map(|number| format!("n{number:02}")).collect();
+    let objects: Vec<Value> = names.iter().map(|name| native("shop", name, &[&old], &[&old])).collect();
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&objects));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    for part in ["12 objects need key", "shop/n00", "shop/n09", "and 2 more", "kseal reencrypt"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("n10"), "{}", run.stderr);
+    assert!(server.writes().is_empty());
+    // Opening goes on with these.
+    for state in ["retiring", "compromised", "active"] {
+        folder.kseal(&["keys", "retire", &old, "--as", state]).succeeds();
+    }
+    assert_eq!(server.writes().len(), 2, "it is retiring already");
+    let run = folder.kseal(&["keys", "retire", &old, "--force"]).succeeds();
+    assert!(run.stderr.contains("warning: 12 objects need key") && run.stderr.contains("shop/n00"), "{}", run.stderr);
+    assert_eq!(sent(&server.writes()[2])["metadata"]["labels"], json!({"kseal.dev/sealing-key": "retired"}));
+}
+
+#[test]
+fn objects_are_asked_and_not_what_was_counted() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    server.forgets(USAGE).has(USAGE, usage(&[(&old, used("X25519", "retiring", "kseal-1-6f0c", &[("shop", 9)]))]));
+    folder.kseal(&["keys", "retire", &old]).succeeds();
+    // Who cannot look does not know.
+    let (folder, server) = ready();
+    server.forgets(&collection("kseal.dev"));
+    server.says(&collection("kseal.dev"), 403, status(403, "Forbidden", "no"));
+    server.has("/apis/kseal.dev/v1alpha1", json!({"resources": [{"name": "sealedsecrets"}]}));
+    folder.kseal(&["keys", "retire", &old]).exits_with(8);
+    assert!(server.writes().is_empty());
+}
+
+#[test]
+fn the_only_active_key_stays_unless_it_is_compromised_or_forced() {
+    let new = fingerprint(2);
+    let path = format!("{SECRETS}/kseal-2-6f0c");
+    for (args, code) in [(&[][..], 6), (&["--as", "retiring"], 6), (&["--force"], 0), (&["--as", "compromised"], 0)] {
+        let (folder, server) = scene();
+        server.has(&path, secret("kseal-2-6f0c", 7, &new, "active")).has(&format!("PATCH {path}"), json!({}));
+        let run = folder.kseal(&[&["keys", "retire", &new], args].concat()).exits_with(code);
+        assert!(run.stderr.contains("would make a new one"), "{args:?}: {}", run.stderr);
+        assert_eq!(run.stderr.contains("kseal keys rotate"), code == 6, "{args:?}: {}", run.stderr);
+        assert_eq!(server.writes().len(), usize::from(code == 0), "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_done_already_is_not_done_again() {
+    let (folder, server) = scene();
+    server.has(&old_path(), secret("kseal-1-6f0c", 8, &fingerprint(1), "retired"));
+    let run = folder.kseal(&["keys", "retire", &fingerprint(1)]).succeeds();
+    assert!(run.stderr.contains("is retired already"), "{}", run.stderr);
+    assert!(server.writes().is_empty());
+    assert!(!server.lines().iter().any(|line| line.contains("sealedsecrets")), "nothing is looked at for it");
+}
+
+#[test]
+fn an_answer_that_is_lost_is_looked_for() {
+    let old = fingerprint(1);
+    for code in [0, 500, 409] {
+        for was_done in [true, false] {
+            let (folder, server) = scene();
+            let get = |version, state| secret("kseal-1-6f0c", version, &old, state).to_string();
+            server.says_with(&old_path(), 200, "", &get(7, "retiring"), 1);
+            let after = if was_done { get(8, "retired") } else { get(9, "retiring") };
+            server.says_with(&old_path(), 200, "", &after, usize::MAX);
+            let patch = format!("PATCH {}", old_path());
+            match code {
+                0 => server.hangs_up(&patch, 1),
+                code => server.says_with(&patch, code, "", "", 1),
+            };
+            server.has(&patch, json!({}));
+            let run = folder.kseal(&["keys", "retire", &old]).succeeds();
+            assert!(run.stderr.contains("is retired now"), "{}", run.stderr);
+            let writes = server.writes();
+            assert_eq!(writes.len(), if was_done { 1 } else { 2 }, "{code} {was_done}");
+            if !was_done {
+                assert_eq!(sent(&writes[1])["metadata"]["resourceVersion"], "9");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_write_in_doubt_is_an_error_where_nothing_more_can_be_learnt_and_a_repetition_ends_it() {
+    let (folder, server) = scene();
+    let old = fingerprint(1);
+    server.says_with(&old_path(), 200, "", &secret("kseal-1-6f0c", 7, &old, "retiring").to_string(), 1);
+    server.hangs_up(&format!("PATCH {}", old_path()), 1);
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(8);
+    for part in ["may have done it all the same", "run it again"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    for state in ["retired", "retiring"] {
+        server.forgets(&old_path()).has(&old_path(), secret("kseal-1-6f0c", 8, &old, state));
+        server.has(&format!("PATCH {}", old_path()), json!({}));
+        folder.kseal(&["keys", "retire", &old]).succeeds();
+    }
+    assert_eq!(server.writes().len(), 2, "once in doubt, once since it was not done");
+}
+
+#[test]
+fn another_decision_that_came_between_is_not_overruled() {
+    let (folder, server) = scene();
+    let old = fingerprint(1);
+    server.says_with(&old_path(), 200, "", &secret("kseal-1-6f0c", 7, &old, "retiring").to_string(), 1);
+    server.has(&old_path(), secret("kseal-1-6f0c", 8, &old, "compromised"));
+    server.says(&format!("PATCH {}", old_path()), 409, status(409, "Conflict", "modified"));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(8);
+    assert!(run.stderr.contains("made the key compromised meanwhile"), "{}", run.stderr);
+    assert_eq!(server.writes().len(), 1);
+    // Nor is a Secret that took its place.
+    let (folder, server) = scene();
+    server.says_with(&old_path(), 200, "", &secret("kseal-1-6f0c", 7, &old, "retiring").to_string(), 1);
+    let mut other = secret("kseal-1-6f0c", 1, &old, "retiring");
+    other["metadata"]["uid"] = "other".into();
+    server.has(&old_path(), other);
+    server.says(&format!("PATCH {}", old_path()), 409, status(409, "Conflict", "uid"));
+    folder.kseal(&["keys", "retire", &old]).exits_with(8);
+    assert_eq!(server.writes().len(), 1);
+}
+
+#[test]
+fn a_key_is_found_by_its_annotation_where_the_controller_does_not_name_its_secret() {
+    let (folder, server) = scene();
+    let (old, new) = (fingerprint(1), fingerprint(2));
+    server.forgets(USAGE);
+    let native = format!("{SECRETS}?labelSelector=kseal.dev%2Fsealing-key&limit=500");
+    let upstream = format!("{SECRETS}?labelSelector=sealedsecrets.bitnami.com%2Fsealed-secrets-key&limit=500");
+    let items = [secret("kseal-2-6f0c", 3, &new, "active"), secret("kseal-1-6f0c", 7, &old, "retiring")];
+    server.has(&native, page(&items));
+    server.has(&upstream, page(&[rsa_secret("rsa-1", "retired", Some(RSA)), rsa_secret("rsa-2", "active", None)]));
+    server.has(&format!("PATCH {}", old_path()), json!({}));
+    folder.kseal(&["keys", "retire", &old]).succeeds();
+    assert_eq!(sent(&server.writes()[0])["metadata"]["resourceVersion"], "7");
+    let lists = server.seen().into_iter().filter(|seen| seen.line.contains("labelSelector"));
+    for seen in lists {
+        let wanted = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        assert_eq!(seen.header("accept"), Some(wanted));
+    }
+    // An RSA key that is not loaded is known by nobody else.
+    let run = folder.kseal(&["keys", "retire", RSA]).succeeds();
+    assert!(run.stderr.contains("is retired already"), "{}", run.stderr);
+    let run = folder.kseal(&["keys", "retire", "kaaaaaaa"]).exits_with(4);
+    assert!(run.stderr.contains("has no key kaaaaaaa"), "{}", run.stderr);
+}
+
+#[test]
+fn a_key_of_sealed_secrets_has_its_label_and_keeps_its_name() {
+    let (folder, server) = scene();
+    let path = format!("{SECRETS}/rsa-1");
+    server.has(&path, rsa_secret("rsa-1", "active", None)).has(&format!("PATCH {path}"), json!({}));
+    let items = page(&[upstream("shop", "db", &[RSA])]);
+    server.forgets(&collection("bitnami.com")).has(&collection("bitnami.com"), items);
+    folder.kseal(&["keys", "retire", RSA, "--as", "retiring"]).exits_with(2);
+    // Neither state is loaded.
+    for state in ["retired", "compromised"] {
+        let run = folder.kseal(&["keys", "retire", RSA, "--as", state]).exits_with(6);
+        assert!(run.stderr.contains("1 object needs key") && run.stderr.contains("shop/db"), "{}", run.stderr);
+    }
+    folder.kseal(&["keys", "retire", RSA, "--as", "compromised", "--force"]).succeeds();
+    assert_eq!(
+        sent(&server.writes()[0])["metadata"],
+        json!({
+            "uid": "rsa-uid", "resourceVersion": "3",
+            "labels": {"sealedsecrets.bitnami.com/sealed-secrets-key": "compromised"},
+            "annotations": {"kseal.dev/fingerprint": RSA},
+        })
+    );
+    // The first one that sealed-secrets ever made has no label, and is loaded by its name.
+    server.forgets(&path).has(&path, json!({"metadata": {"name": "rsa-1", "uid": "u", "resourceVersion": "1"}}));
+    let run = folder.kseal(&["keys", "retire", RSA, "--force"]).exits_with(6);
+    assert!(run.stderr.contains("loaded by its name"), "{}", run.stderr);
+}
+
+#[test]
+fn a_key_that_is_lost_has_nothing_to_retire_and_who_may_not_is_told() {
+    let (folder, server) = scene();
+    let old = fingerprint(1);
+    server.forgets(USAGE).has(USAGE, usage(&[(&old, used("X25519", "missing", "", &[]))]));
+    for label in ["kseal.dev%2Fsealing-key", "sealedsecrets.bitnami.com%2Fsealed-secrets-key"] {
+        server.has(&format!("{SECRETS}?labelSelector={label}&limit=500"), page(&[]));
+    }
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(4);
+    assert!(run.stderr.contains("restore its Secret from the backup"), "{}", run.stderr);
+    let (folder, server) = scene();
+    server.says(&old_path(), 403, status(403, "Forbidden", "secrets is forbidden"));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(8);
+    assert!(
+        run.stderr.contains("secrets is forbidden") && run.stderr.contains("though none is read"),
+        "{}",
+        run.stderr
+    );
+}
