@@ -20,7 +20,7 @@ const DOCUMENT: &str = "docs/recovery.md";
 /// What happens between the steps of the document.
 const CUES: [&str; 9] = [
     "the cluster is there",
-    "the cluster is lost",
+    "the cluster is lost, and the plain backup, too",
     "there is a new cluster",
     "the controller starts",
     "the keys are fetched",
@@ -36,7 +36,10 @@ async fn turn(world: &mut World, cue: &str) -> Result<()> {
             world.begins().await?;
             world.is_sealed_for().await
         }
-        "the cluster is lost" => world.is_lost().await,
+        "the cluster is lost, and the plain backup, too" => {
+            world.is_lost().await?;
+            world.loses_the_plain_backup()
+        }
         "there is a new cluster" => {
             world.was_read_offline()?;
             world.begins().await

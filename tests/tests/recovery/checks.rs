@@ -1,5 +1,7 @@
 //! What must be true between the steps of the document.
 
+use std::fs;
+
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::{KeyState, names};
 use kseal_core::{Bundle, bundle::BundleKey};
@@ -12,8 +14,27 @@ use crate::world::{APPS, PASSWORD, SOON, World, identity};
 const SHOP: &str = "shop";
 
 impl World {
-    /// Without a cluster both formats gave the password.
+    /// Nothing secret can be read from the sealed one by who has it alone.
+    pub(crate) fn loses_the_plain_backup(&self) -> Result<()> {
+        let (plain, sealed) = (self.read("keys.yaml")?, self.read("backup.yaml")?);
+        for line in
+            plain.lines().map(str::trim).filter(|line| line.starts_with("seed:") || line.starts_with("tls.key:"))
+        {
+            let (_, value) = line.split_once(": ").context("no value")?;
+            ensure!(!sealed.contains(value), "{sealed}");
+        }
+        ensure!(plain.matches("kind: Secret").count() == 3 && sealed.matches("ks1.").count() > 3, "{sealed}");
+        fs::rename(self.folder().join("keys.yaml"), self.folder().join("unsealed.yaml"))?;
+        Ok(())
+    }
+
+    /// Without a cluster the sealed backup gave what the plain one was, and both formats the password.
     pub(crate) fn was_read_offline(&self) -> Result<()> {
+        let read = |name: &str| -> Result<Vec<Value>> {
+            let manifest = kseal_manifest::Manifest::parse(self.read(name)?).ok().context("it is no YAML")?;
+            Ok(manifest.objects().iter().map(|object| object.node.to_json()).collect())
+        };
+        ensure!(read("keys.yaml")? == read("unsealed.yaml")?, "the sealed backup is another one");
         for file in ["db.yaml", "legacy.yaml"] {
             let text = self.read(file)?;
             ensure!(text.contains("kind: Secret") && text.contains(PASSWORD), "{file}: {text}");

@@ -139,9 +139,9 @@ impl World {
         Ok(Bundle::read(&serde_json::from_str(&self.cluster()?.kubectl(get).run().await?)?)?)
     }
 
-    /// Nobody else reads the backup, and the last controller ends well.
+    /// Nobody else reads the backups, and the last controller ends well.
     pub(crate) async fn ends(mut self) -> Result<()> {
-        for file in ["keys.yaml", "identity.yaml"] {
+        for file in ["unsealed.yaml", "keys.yaml", "offline.yaml", "backup.yaml"] {
             let mode = fs::metadata(self.folder().join(file))?.permissions().mode() & 0o777;
             ensure!(mode == 0o600, "{file} has mode {mode:o}");
         }
