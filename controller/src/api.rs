@@ -194,6 +194,21 @@ impl Api {
         self.write(Method::PUT, path, "application/json", body).await
     }
 
+    /// Deletes an object, if it is still that one.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing. That it is not there is none.
+    pub async fn delete(&self, path: &str, uid: &str) -> Result<(), ApiError> {
+        let options = serde_json::json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}});
+        let request = Request::delete(path).header(ACCEPT, METADATA).header(CONTENT_TYPE, "application/json");
+        match self.send(request, options.to_string().into()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn write(
         &self,
         method: Method,

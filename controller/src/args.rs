@@ -78,6 +78,33 @@ pub(crate) struct KeyArgs {
         hide_env_values = true
     )]
     pub sealed_secrets: SealedSecrets,
+    /// After how long a sealing key is followed by a new one; 0s for never. Old ones keep opening
+    #[arg(
+        long,
+        env = "KSEAL_KEY_RENEW_PERIOD",
+        value_name = "DURATION",
+        default_value = "720h",
+        value_parser = duration,
+        hide_env_values = true
+    )]
+    pub key_renew_period: Duration,
+    /// The same for RSA keys, where they are made
+    #[arg(
+        long,
+        env = "KSEAL_SEALED_SECRETS_KEY_RENEW_PERIOD",
+        value_name = "DURATION",
+        default_value = "720h",
+        value_parser = duration,
+        hide_env_values = true
+    )]
+    pub sealed_secrets_key_renew_period: Duration,
+    /// Answer RewrapRequests: wrap data keys for the current sealing key. Needs deploy/components/rewrap-requests
+    #[arg(long, env = "KSEAL_REWRAP_REQUESTS", hide_env_values = true)]
+    pub rewrap_requests: bool,
+    /// Wrap sealed objects of the cluster for the current sealing key, but for those that Argo CD or Flux own. Needs
+    /// deploy/components/rewrap-objects
+    #[arg(long, env = "KSEAL_REWRAP_OBJECTS", hide_env_values = true)]
+    pub rewrap_objects: bool,
     /// How the Secrets of new RSA keys begin, and what the oldest release of sealed-secrets named its only key
     #[arg(
         long,
@@ -181,7 +208,7 @@ pub(crate) enum SuiteName {
 /// What is done about objects of sealed-secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SealedSecrets {
-    /// Open them, and make an RSA key if there is none
+    /// Open them, make an RSA key if there is none, and renew it
     Generate,
     /// Open them with the keys that there are
     Existing,

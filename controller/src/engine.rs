@@ -3,6 +3,7 @@
 //! The watches tell `state::State` what passes by, workers ask it for jobs, and `work` does one job: look, open, write,
 //! tell. Whatever a call may have done before it failed, the next try sees what there is and goes on from that.
 
+mod keysets;
 mod queue;
 mod state;
 mod table;
@@ -22,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::keys::HeldKeys;
+use crate::keys::{HeldKeys, Needs};
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source, follow};
 use state::{Done, Job, Kind, State};
@@ -38,6 +39,8 @@ pub struct Context {
     pub api: Api,
     /// The keys at hand, as they change.
     pub keys: watch::Receiver<Arc<HeldKeys>>,
+    /// What needs which key, as it changes.
+    pub needs: watch::Sender<Needs>,
     /// What is counted.
     pub metrics: Metrics,
     /// The wall clock.
@@ -199,7 +202,7 @@ impl Engine {
             (Event::Lost { category }, _) => {
                 tracing::debug!(resource, category, "cannot watch; trying again");
                 self.context.metrics.watch_lost(resource, category);
-                self.state().lost(which);
+                self.state().lost(which, *category == "not-found");
             }
             (Event::Answered, _) => return,
         }
@@ -243,7 +246,7 @@ impl Engine {
         self.context.metrics.reconciled(group, label, began.elapsed());
         let mut state = self.state();
         state.charge(&job.id.namespace, result.cost);
-        state.done(&job, result.seen, result.done, (self.context.jitter)(), Instant::now());
+        state.done(&job, result.seen, result.done, &result.opened_by, (self.context.jitter)(), Instant::now());
         drop(state);
         self.work.notify_one();
         self.deadline.notify_one();
@@ -280,6 +283,7 @@ impl Engine {
             let now_others: BTreeSet<String> =
                 held.ring.rsa().iter().map(|key| key.public().fingerprint().to_string()).collect();
             let arrived: Vec<Fingerprint> = now_native.difference(&native).copied().collect();
+            self.state().compromised(held.ledger.compromised(), Instant::now());
             self.state().keys_arrived(&arrived, !now_others.is_subset(&others), Instant::now());
             self.work.notify_one();
             (native, others) = (now_native, now_others);
@@ -289,7 +293,7 @@ impl Engine {
         }
     }
 
-    /// Renews the gauges.
+    /// Renews the gauges, and what is known of the use of keys.
     async fn count(&self) {
         let mut ticks = tokio::time::interval(CENSUS);
         loop {
@@ -303,6 +307,12 @@ impl Engine {
             for ((group, state), count) in census.objects {
                 metrics.objects(group.as_str(), state, count);
             }
+            let now = self.state().usage().map(Arc::new);
+            self.context.needs.send_if_modified(|needs| {
+                let is_other = *needs != now;
+                *needs = now;
+                is_other
+            });
         }
     }
 }

@@ -11,15 +11,22 @@ mod holder;
 mod keep;
 mod published;
 mod secret;
+mod usage;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kseal_core::keys::Ledger;
 use kseal_crypto::{KeyRing, Suite, sealed_secrets::RsaSize};
+use serde::Deserialize;
+
+use crate::api::{Api, ApiError};
 
 pub use follow::follow;
+pub(crate) use keep::seconds;
 pub use keep::{Keeper, keep};
 pub use published::{Published, follow_published};
+pub use usage::{Needs, UsageTeller, tell_usage};
 
 /// What is configured about keys.
 #[derive(Debug, Clone)]
@@ -34,6 +41,10 @@ pub struct KeySettings {
     pub upstream: UpstreamKeys,
     /// What the names of sealed-secrets' key Secrets begin with.
     pub upstream_prefix: String,
+    /// After how long a native key is followed by another; none for never.
+    pub period: Option<Duration>,
+    /// The same for RSA keys.
+    pub upstream_period: Option<Duration>,
     /// The size of new RSA keys; upstream's is 4,096 bits.
     pub upstream_size: RsaSize,
 }
@@ -95,6 +106,23 @@ impl Origin {
             Self::Legacy => ("fieldSelector", format!("metadata.name={}", settings.upstream_prefix)),
         }
     }
+}
+
+/// The UID of the namespace `kube-system`, by which a cluster is known.
+pub(crate) async fn cluster_uid(api: &Api) -> Result<String, ApiError> {
+    let body = api.get_metadata("/api/v1/namespaces/kube-system").await?;
+    let object: ObjectOfUid = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+    Ok(object.metadata.uid)
+}
+
+#[derive(Deserialize)]
+struct ObjectOfUid {
+    metadata: UidMetadata,
+}
+
+#[derive(Deserialize)]
+struct UidMetadata {
+    uid: String,
 }
 
 /// The collection of the Secrets of a namespace.

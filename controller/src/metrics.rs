@@ -1,8 +1,9 @@
 //! What is counted, as OpenMetrics.
 //!
-//! Labels are of the program's own words (`&'static str`) and HTTP codes, so their number is bounded and nothing of an
-//! object, least of all of a Secret, can become one.
+//! Labels are of the program's own words (`&'static str`), HTTP codes, and fingerprints of public keys, so their number is
+//! bounded and nothing of an object, least of all of a Secret, can become one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -46,6 +47,9 @@ struct Inner {
     keys_malformed: Gauge,
     keys_missing: Gauge,
     key_errors: Count<Category>,
+    rewraps: Count<Rewraps>,
+    key_objects: Level<Key>,
+    key_claims: Level<Key>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -99,6 +103,19 @@ struct Keys {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rewraps {
+    kind: &'static str,
+    result: &'static str,
+}
+
+/// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
+/// was opened with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Key {
+    key: String,
+}
+
 impl Metrics {
     /// Everything at nothing.
     #[must_use]
@@ -135,6 +152,14 @@ impl Metrics {
             keys_malformed: add(into, "keys_malformed", "Key Secrets that hold no usable key", Gauge::default()),
             keys_missing: add(into, "keys_missing", "Published keys whose Secret is missing", Gauge::default()),
             key_errors: add(into, "key_errors", "What kept keys from being made or published", Family::default()),
+            rewraps: add(
+                into,
+                "rewraps",
+                "Data keys to be wrapped for the current key, by the outcome",
+                Family::default(),
+            ),
+            key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
+            key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
             registry: made,
         }))
     }
@@ -229,6 +254,24 @@ impl Metrics {
         self.0.key_errors.get_or_create(&Category { category }).inc();
     }
 
+    /// So many data keys of a `request`, or of an `object`, were wrapped for the current key, and so many were not.
+    pub fn rewrapped(&self, kind: &'static str, done: usize, not: usize) {
+        for (result, count) in [("wrapped", done), ("refused", not)] {
+            self.0.rewraps.get_or_create(&Rewraps { kind, result }).inc_by(count as u64);
+        }
+    }
+
+    /// How many objects need each key, and how many name it and did not open; other keys are forgotten.
+    pub fn key_needs(&self, counts: &BTreeMap<String, [usize; 2]>) {
+        let Inner { key_objects, key_claims, .. } = &*self.0;
+        for (index, family) in [key_objects, key_claims].into_iter().enumerate() {
+            family.clear();
+            for (key, counts) in counts {
+                family.get_or_create(&Key { key: key.clone() }).set(level(counts[index]));
+            }
+        }
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -290,6 +333,9 @@ mod tests {
         metrics.keys_malformed(1);
         metrics.keys_missing(2);
         metrics.keys_failed("conflict");
+        metrics.rewrapped("request", 3, 1);
+        metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
+        metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -312,10 +358,15 @@ mod tests {
             "kseal_keys_malformed 1",
             "kseal_keys_missing 2",
             "kseal_key_errors_total{category=\"conflict\"} 1",
+            "kseal_rewraps_total{kind=\"request\",result=\"wrapped\"} 3",
+            "kseal_rewraps_total{kind=\"request\",result=\"refused\"} 1",
+            "kseal_key_objects{key=\"k1\"} 5",
+            "kseal_key_claims{key=\"k1\"} 2",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("kold"), "what is not counted any more is not shown");
     }
 
     #[test]

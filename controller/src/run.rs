@@ -25,10 +25,11 @@ use crate::args::{Args, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
 use crate::engine;
 use crate::http::{self, Endpoints};
-use crate::keys::{self, Keeper, KeySettings, UpstreamKeys};
+use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
 
 /// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
@@ -126,17 +127,46 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             clock: settings::now,
             metrics: metrics.clone(),
         };
+        let (counted, needs) = watch::channel(None);
+        let teller = UsageTeller {
+            api: Api::new(client.clone()),
+            namespace: settings.namespace.clone(),
+            watched: settings.watch_namespaces.clone(),
+            needs,
+            held: keys.clone(),
+            published: published.clone(),
+            clock: settings::now,
+            metrics: metrics.clone(),
+        };
+        let rewrapper = Rewrapper {
+            client: client.clone(),
+            api: Api::new(client.clone()),
+            settings: RewrapSettings {
+                requests: settings.rewrap_requests,
+                objects: settings.rewrap_objects,
+                namespaces: settings.watch_namespaces.clone(),
+            },
+            held: keys.clone(),
+            clock: settings::now,
+            metrics: metrics.clone(),
+        };
         let context = engine::Context {
             client: client.clone(),
             api: Api::new(client.clone()),
             keys: keys.clone(),
+            needs: counted,
             metrics: metrics.clone(),
             clock: settings::now,
             jitter: settings::jitter,
             settings: engine_settings(&settings),
         };
         async move {
-            tokio::join!(keys::keep(keeper, settings::rng(), term.clone()), engine::run(context, term));
+            join!(
+                keys::keep(keeper, settings::rng(), term.clone()),
+                keys::tell_usage(teller, term.clone()),
+                rewrap(rewrapper, term.clone()),
+                engine::run(context, term)
+            );
         }
     });
     // The endpoints answer until the lease is handed over.
@@ -164,6 +194,8 @@ fn key_settings(settings: &Settings) -> KeySettings {
             SealedSecrets::Off => UpstreamKeys::Off,
         },
         upstream_prefix: settings.sealed_secrets_key_prefix.clone(),
+        period: settings.key_renew_period,
+        upstream_period: settings.sealed_secrets_key_renew_period,
         upstream_size: RsaSize::Bits4096,
     }
 }

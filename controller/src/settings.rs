@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kseal_api::names;
@@ -35,6 +36,12 @@ pub struct Settings {
     pub suite: Suite,
     pub sealed_secrets: SealedSecrets,
     pub sealed_secrets_key_prefix: String,
+    pub rewrap_requests: bool,
+    pub rewrap_objects: bool,
+    /// None for never.
+    pub key_renew_period: Option<Duration>,
+    /// None for never.
+    pub sealed_secrets_key_renew_period: Option<Duration>,
     pub listen: SocketAddr,
     pub listen_metrics: SocketAddr,
     pub log_format: LogFormat,
@@ -98,6 +105,11 @@ impl Settings {
             },
             sealed_secrets: keys.sealed_secrets,
             sealed_secrets_key_prefix: keys.sealed_secrets_key_prefix,
+            rewrap_requests: keys.rewrap_requests,
+            rewrap_objects: keys.rewrap_objects,
+            key_renew_period: Some(keys.key_renew_period).filter(|period| !period.is_zero()),
+            sealed_secrets_key_renew_period: Some(keys.sealed_secrets_key_renew_period)
+                .filter(|period| !period.is_zero()),
             listen: service.listen,
             listen_metrics: service.listen_metrics,
             log_format: service.log_format,

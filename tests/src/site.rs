@@ -4,6 +4,7 @@
 mod case;
 mod keys;
 mod objects;
+mod publication;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use self::{
     case::Case,
     keys::Keys,
     objects::{Objects, condition, items, main_condition, path, record},
+    publication::sealed_for,
 };
 use crate::cluster::{Cluster, Controller, ControllerOptions, Installation, Part};
 

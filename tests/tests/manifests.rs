@@ -8,8 +8,8 @@ use std::{
 };
 
 use kseal_api::{
-    CreationPolicy, DataKey, ImagePullSecret, Scope, SealedFor, SealedSecretSpec, Selection, Target, Template,
-    TemplateMetadata, crd, names,
+    CreationPolicy, DataKey, ImagePullSecret, RewrapFailure, RewrapObject, RewrapRequestSpec, RewrapRequestStatus,
+    RewrappedObject, Scope, SealedFor, SealedSecretSpec, Selection, Target, Template, TemplateMetadata, crd, names,
 };
 use kseal_crypto::envelope;
 use kseal_manifest::Manifest;
@@ -149,8 +149,37 @@ fn the_schema_has_every_field_that_the_types_have() {
     }
 }
 
+#[test]
+fn the_schema_of_requests_has_every_field_that_the_types_have() {
+    let map = |value: &str| [("a".to_owned(), value.to_owned())].into();
+    let data_keys = [("a".to_owned(), DataKey { commitment: "a".into(), recipients: map("a") })].into();
+    let spec =
+        RewrapRequestSpec { objects: vec![RewrapObject { scope: Scope::Strict, name: Some("a".into()), data_keys }] };
+    let object_ = RewrappedObject {
+        data_keys: [("a".to_owned(), map("a"))].into(),
+        failures: [("a".to_owned(), RewrapFailure::Open)].into(),
+    };
+    let status = RewrapRequestStatus { observed_generation: 1, objects: vec![object_], conditions: vec![json!({})] };
+    let definition = object("crds/kseal.dev_rewraprequests.yaml", "CustomResourceDefinition");
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+    covers(&schema["spec"], &serde_json::to_value(spec).unwrap(), "spec");
+    covers(&schema["status"], &serde_json::to_value(status).unwrap(), "status");
+    let failures = &schema["status"]["properties"]["objects"]["items"]["properties"]["failures"];
+    let all = [
+        RewrapFailure::Malformed,
+        RewrapFailure::Unsupported,
+        RewrapFailure::NoKey,
+        RewrapFailure::Open,
+        RewrapFailure::Compromised,
+    ];
+    assert_eq!(failures["additionalProperties"]["enum"], json!(all));
+}
+
 fn covers(schema: &Value, value: &Value, path: &str) {
     assert!(schema["type"].is_string(), "{path} has no schema");
+    for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+        covers(&schema["items"], value, &format!("{path}[{index}]"));
+    }
     for (key, value) in value.as_object().into_iter().flatten() {
         let known = schema["properties"].get(key);
         let inner = known.or_else(|| schema.get("additionalProperties"));
@@ -176,10 +205,12 @@ fn everything_in_the_native_schema_has_a_bound() {
             bounded(inner, &format!("{path}[]"));
         }
     }
-    let definition = object("crds/kseal.dev_sealedsecrets.yaml", "CustomResourceDefinition");
-    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
-    bounded(&schema["spec"], "spec");
-    bounded(&schema["status"], "status");
+    for file in ["crds/kseal.dev_sealedsecrets.yaml", "crds/kseal.dev_rewraprequests.yaml"] {
+        let definition = object(file, "CustomResourceDefinition");
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+        bounded(&schema["spec"], "spec");
+        bounded(&schema["status"], "status");
+    }
 }
 
 #[test]
@@ -203,10 +234,25 @@ fn the_controller_may_do_what_it_does_and_no_more() {
         "coordination.k8s.io/leases [kseal-controller]: get update",
         "/configmaps []: create",
         "/configmaps [kseal-public-keys]: get list patch watch",
+        "/configmaps [kseal-key-usage]: get patch",
     ];
     assert_eq!(rules(&object("base/role.yaml", "Role")), strings(&own));
     let keys = ["/secrets []: create get list patch watch", "/events []: create"];
     assert_eq!(rules(&object("namespaced/role.yaml", "Role")), strings(&keys));
+    // What is switched on apart.
+    let requests = ["kseal.dev/rewraprequests []: delete get list watch", "kseal.dev/rewraprequests/status []: patch"];
+    assert_eq!(rules(&object("components/rewrap-requests/controller.yaml", "ClusterRole")), strings(&requests));
+    let objects = ["kseal.dev/sealedsecrets []: patch"];
+    assert_eq!(rules(&object("components/rewrap-objects/controller.yaml", "ClusterRole")), strings(&objects));
+}
+
+/// Who may ask for new keys and see what they are used for reads no Secret.
+#[test]
+fn who_looks_after_keys_may_do_that_and_no_more() {
+    let rights = ["/configmaps [kseal-key-usage]: get", "/configmaps [kseal-public-keys]: get patch"];
+    assert_eq!(rules(&object("public-keys/operator-role.yaml", "Role")), strings(&rights));
+    let rights = ["kseal.dev/rewraprequests []: create delete get"];
+    assert_eq!(rules(&object("components/rewrap-requests/users.yaml", "ClusterRole")), strings(&rights));
 }
 
 #[test]

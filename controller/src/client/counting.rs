@@ -117,6 +117,8 @@ fn resource(path: &str) -> &'static str {
         ("coordination.k8s.io", "leases", None) => "leases.coordination.k8s.io",
         ("kseal.dev", "sealedsecrets", None) => "sealedsecrets.kseal.dev",
         ("kseal.dev", "sealedsecrets", Some("status")) => "sealedsecrets.kseal.dev/status",
+        ("kseal.dev", "rewraprequests", None) => "rewraprequests.kseal.dev",
+        ("kseal.dev", "rewraprequests", Some("status")) => "rewraprequests.kseal.dev/status",
         ("bitnami.com", "sealedsecrets", None) => "sealedsecrets.bitnami.com",
         ("bitnami.com", "sealedsecrets", Some("status")) => "sealedsecrets.bitnami.com/status",
         _ => "other",

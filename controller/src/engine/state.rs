@@ -4,6 +4,7 @@ mod census;
 mod jobs;
 mod lists;
 mod passing;
+mod usage;
 mod waiting;
 
 use std::cmp::Reverse;
@@ -15,6 +16,7 @@ use kseal_core::reconcile::{Group, Mark, Retry, Uid};
 use kseal_crypto::Fingerprint;
 use tokio::time::Instant;
 
+use super::keysets::KeySets;
 use super::queue::{Class, Queue};
 use super::table::{Id, Place, Standing, Table};
 use lists::Lists;
@@ -67,6 +69,8 @@ pub(super) enum Done {
         secret: Mark,
         /// Whether it had to be written.
         written: bool,
+        /// Whether the object says that a compromised key opened it.
+        tells_of_compromised: bool,
     },
     /// Something stands in the way.
     Wrong {
@@ -90,6 +94,9 @@ pub(super) struct State {
     failures: HashMap<Id, Failing>,
     answers: HashMap<Id, Answer>,
     waiting: Waiting,
+    keysets: KeySets,
+    /// The keys that are compromised.
+    compromised: BTreeSet<String>,
     running: HashMap<Arc<str>, usize>,
     /// How many objects of one namespace may be worked on at once.
     share: usize,
@@ -124,6 +131,8 @@ impl State {
             failures: HashMap::new(),
             answers: HashMap::new(),
             waiting: Waiting::default(),
+            keysets: KeySets::default(),
+            compromised: BTreeSet::new(),
             running: HashMap::new(),
             share,
             bodies: 0,

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::keysets::KeySet;
 use kseal_core::reconcile::{Claim, Digest, Group, Mark, Retry, Sighting, Uid};
 
 /// Names one sealed object.
@@ -41,6 +42,10 @@ pub(super) struct Record {
     pub(super) round: Round,
     pub(super) idle: bool,
     pub(super) hands_over: bool,
+    /// Whether its status says that a compromised key opened it.
+    pub(super) tells_of_compromised: bool,
+    /// The keys that opened it when it was last tried, all of it or not.
+    pub(super) keys: KeySet,
     /// When it began to wait, in milliseconds since the state was made.
     pub(super) since: u32,
     /// The object as it was seen, while it waits and there is room.
@@ -91,6 +96,8 @@ impl Record {
             round,
             idle: sighting.deleting || sighting.paused,
             hands_over: sighting.hands_over,
+            tells_of_compromised: sighting.tells_of_compromised,
+            keys: KeySet::default(),
             since: 0,
             body: None,
         }
@@ -256,7 +263,7 @@ mod tests {
     #[test]
     fn a_record_is_as_small_as_the_memory_budget_assumes() {
         // With its name, its share of two hash tables and the allocator's rounding about 200 bytes.
-        assert!(size_of::<Record>() <= 96, "{}", size_of::<Record>());
+        assert!(size_of::<Record>() <= 104, "{}", size_of::<Record>());
         assert!(size_of::<Entry>() <= 80, "{}", size_of::<Entry>());
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Finished {
     pub(super) done: Done,
     /// The object as it was read.
     pub(super) seen: Option<(Uid, Digest)>,
+    /// The keys that opened something of it.
+    pub(super) opened_by: BTreeSet<String>,
     /// What it cost beyond a turn, in private-key operations.
     pub(super) cost: u64,
 }
@@ -41,14 +43,14 @@ struct Made {
 
 impl Engine {
     pub(super) async fn reconcile(&self, job: &Job) -> Finished {
-        let left = |seen| Finished { done: Done::Left, seen, cost: 0 };
+        let left = |seen| Finished { done: Done::Left, seen, opened_by: BTreeSet::new(), cost: 0 };
         let request = match self.read(job).await {
             Ok(Some(request)) => Arc::new(request),
             Ok(None) => return left(None),
             Err(error) => {
                 let (_, after) = trouble(&error);
                 self.context.metrics.reconcile_failed(error.category());
-                return Finished { done: again(after), seen: None, cost: 0 };
+                return Finished { done: again(after), ..left(None) };
             }
         };
         let seen = Some((request.short_uid(), request.digest));
@@ -63,10 +65,10 @@ impl Engine {
             self.context.metrics.private_key_operations(kind, cost);
         }
         let done = match made {
-            Ok(made) => self.tell_right(job, &request, &made, work).await,
+            Ok(made) => self.tell_right(job, &request, &made, &work.keys).await,
             Err((trouble, after)) => self.tell_wrong(job, &request, &trouble, after).await,
         };
-        Finished { done, seen, cost }
+        Finished { done, seen, opened_by: work.keys, cost }
     }
 
     /// The object, from memory or from the server; none if it is gone.
@@ -183,18 +185,24 @@ impl Engine {
         opened.map_err(|failures| Trouble::contents(failures, request.sealed.moved()))
     }
 
-    async fn tell_right(&self, job: &Job, request: &Request, made: &Made, work: Work) -> Done {
+    async fn tell_right(&self, job: &Job, request: &Request, made: &Made, opened_by: &BTreeSet<String>) -> Done {
         let secret = &made.secret;
-        let keys = work.keys.into_iter().collect();
+        let keys = opened_by.iter().cloned().collect();
         let observed = Observed::new(request, secret.uid.clone(), secret.resource_version.clone(), keys);
+        let all_compromised = self.context.keys.borrow().ledger.compromised();
+        let compromised: Vec<&str> = opened_by.intersection(&all_compromised).map(String::as_str).collect();
         let someone = made.last_foreign_manager.as_deref().unwrap_or("someone");
         let contested_by = (job.contested && made.written).then_some(someone);
-        let outcome = status::Outcome::Right { observed: &observed, contested_by };
+        let outcome = status::Outcome::Right { observed: &observed, contested_by, compromised: &compromised };
         let repaired = job.drifted && made.written;
         let (namespace, name) = (&*request.namespace, &*request.name);
         tracing::debug!(namespace, name, written = made.written, repaired, "the Secret is right");
         match self.tell(request, &outcome, repaired).await {
-            Ok(()) => Done::Right { secret: secret.mark(), written: made.written },
+            Ok(()) => Done::Right {
+                secret: secret.mark(),
+                written: made.written,
+                tells_of_compromised: !compromised.is_empty(),
+            },
             Err(after) => again(after),
         }
     }

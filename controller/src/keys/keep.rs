@@ -9,6 +9,7 @@ mod identity;
 mod make;
 mod publish;
 mod read;
+mod rotate;
 mod tell;
 mod wait;
 
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use self::fault::Fault;
 use self::identity::HeldIdentity;
 use self::make::{NewNative, NewRsa};
+use self::rotate::Rotation;
 use self::wait::Wait;
 use super::{HeldKeys, KeySettings, Published, UpstreamKeys};
 use crate::api::Api;
@@ -79,6 +81,8 @@ struct Keeping<R> {
     serial: Option<u64>,
     /// Up to which epoch names are taken by what is no key Secret: of native keys, and of RSA keys.
     taken: [u32; 2],
+    /// Which keys came in this term, and when more are due.
+    rotation: Rotation,
     /// Keys that were made and are not seen in the cluster yet.
     new_native: Option<NewNative>,
     new_rsa: Option<NewRsa>,
@@ -115,6 +119,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
             last: None,
             serial: None,
             taken: [0; 2],
+            rotation: Rotation::default(),
             new_native: None,
             new_rsa: None,
             told: BTreeSet::new(),
@@ -134,7 +139,8 @@ impl<R: CryptoRng + Send> Keeping<R> {
             fault.log();
             self.keeper.metrics.keys_failed(fault.category());
         }
-        self.wait.after(next, &mut self.keeper, &mut self.rng).await;
+        let due = self.rotation.next();
+        self.wait.after(next, due, &mut self.keeper, &mut self.rng).await;
     }
 
     async fn turn(&mut self) -> Result<Next, Fault> {
@@ -148,11 +154,12 @@ impl<R: CryptoRng + Send> Keeping<R> {
             return native;
         }
         // Whatever is wrong with the identity, sealed-secrets' users do not wait for it.
-        let is_rsa_wanted = self.keeper.settings.upstream == UpstreamKeys::Generate && held.ledger.needs_rsa_key();
-        if is_rsa_wanted {
-            self.make_rsa(&cluster_uid, &held).await?;
+        if self.keeper.settings.upstream != UpstreamKeys::Generate {
+            return native;
         }
-        if is_rsa_wanted && native.is_ok() { Ok(Next::Again) } else { native }
+        let Some(since) = self.wants_rsa(&held, config_map.as_ref()) else { return native };
+        self.make_rsa(&cluster_uid, &held, since).await?;
+        native.and(Ok(Next::Again))
     }
 
     async fn keep_native(
@@ -165,7 +172,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
             return Ok(Next::Again);
         }
         let found = self.remember(cluster_uid, config_map);
-        if held.ledger.needs_native_key(cluster_uid) {
+        if self.wants_native(cluster_uid, held, config_map) {
             self.make_native(cluster_uid, held).await?;
             return Ok(Next::Again);
         }
@@ -174,6 +181,6 @@ impl<R: CryptoRng + Send> Keeping<R> {
 }
 
 /// RFC 3339 without fractions, as Kubernetes writes times.
-pub(super) fn seconds(time: Timestamp) -> String {
+pub(crate) fn seconds(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -56,6 +56,17 @@ pub(super) struct Metadata<'c> {
     pub(super) uid: Cow<'c, str>,
     #[serde(borrow)]
     pub(super) resource_version: Cow<'c, str>,
+    #[serde(default)]
+    pub(super) annotations: Annotations,
+}
+
+/// What may be asked of the leader.
+#[derive(Default, Deserialize)]
+pub(super) struct Annotations {
+    #[serde(default, rename = "kseal.dev/rotate")]
+    pub(super) rotate: Option<String>,
+    #[serde(default, rename = "kseal.dev/rotate-sealed-secrets")]
+    pub(super) rotate_upstream: Option<String>,
 }
 
 #[derive(Deserialize)]

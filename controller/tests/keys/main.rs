@@ -6,4 +6,5 @@ mod fake;
 mod following;
 mod keeping;
 mod replica;
+mod rotating;
 mod secrecy;

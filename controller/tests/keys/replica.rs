@@ -1,6 +1,8 @@
 //! A replica of the controller, as far as keys go.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kseal_api::{SealingKeyBundle, names};
@@ -26,6 +28,16 @@ pub(crate) const FIRST: &str = "kseal-1-6f0c1a2b";
 /// 2026-11-22T05:00:00Z.
 pub(crate) const NOW: i64 = 1_795_323_600;
 
+thread_local! {
+    /// How far the clock of this test's replicas is from [`NOW`], in seconds.
+    static AHEAD: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Puts the clock of this test's replicas.
+pub(crate) fn set_clock(ahead: i64) {
+    AHEAD.set(ahead);
+}
+
 pub(crate) fn rng() -> UnwrapErr<getrandom::SysRng> {
     UnwrapErr(getrandom::SysRng)
 }
@@ -37,6 +49,8 @@ pub(crate) fn settings(upstream: UpstreamKeys) -> KeySettings {
         suite: Suite::X25519,
         upstream,
         upstream_prefix: "sealed-secrets-key".into(),
+        period: None,
+        upstream_period: None,
         upstream_size: RsaSize::Bits2048,
     }
 }
@@ -59,7 +73,15 @@ pub(crate) struct Replica {
 impl Replica {
     /// Begins to follow.
     pub(crate) fn start(fake: &FakeApi, upstream: UpstreamKeys) -> Self {
-        let settings = settings(upstream);
+        Self::of(fake, settings(upstream))
+    }
+
+    /// The same where keys of both kinds are renewed after this time.
+    pub(crate) fn renewing(fake: &FakeApi, upstream: UpstreamKeys, period: Duration) -> Self {
+        Self::of(fake, KeySettings { period: Some(period), upstream_period: Some(period), ..settings(upstream) })
+    }
+
+    fn of(fake: &FakeApi, settings: KeySettings) -> Self {
         let (held_in, held) = watch::channel(Arc::default());
         let (published_in, published) = watch::channel(None);
         let metrics = Metrics::new();
@@ -78,7 +100,7 @@ impl Replica {
             settings: self.settings.clone(),
             held: self.held.clone(),
             published: self.published.clone(),
-            clock: || Timestamp::from_second(NOW).unwrap(),
+            clock: || Timestamp::from_second(NOW + AHEAD.get()).unwrap(),
             metrics: self.metrics.clone(),
         };
         tokio::spawn(keep(keeper, rng(), term.clone()));

@@ -134,8 +134,7 @@ impl Bundle {
     /// The key that sealing uses: the highest active epoch, of equal ones the lowest fingerprint.
     #[must_use]
     pub fn sealing_key(&self) -> Option<&BundleKey> {
-        let active = self.keys.iter().filter(|key| key.state == KeyState::Active);
-        active.min_by_key(|key| (std::cmp::Reverse(key.epoch), key.public.fingerprint()))
+        sealing_key(&self.keys)
     }
 
     /// The key of that name.
@@ -181,6 +180,12 @@ pub(crate) fn publish(
     text.spec.serial = Some(serial);
     text.spec.issued_at = Some(issued_at.to_owned());
     text
+}
+
+/// Of these keys the one that sealing uses: the highest active epoch, of equal ones the lowest fingerprint.
+pub(crate) fn sealing_key<'k>(keys: impl IntoIterator<Item = &'k BundleKey>) -> Option<&'k BundleKey> {
+    let active = keys.into_iter().filter(|key| key.state == KeyState::Active);
+    active.min_by_key(|key| (std::cmp::Reverse(key.epoch), key.public.fingerprint()))
 }
 
 fn read_key(entry: &KeyEntry) -> Result<BundleKey, BundleError> {

@@ -24,7 +24,7 @@ pub use key_secret::{KeySecret, KeySecretError};
 pub use object::{Format, MAX_OBJECT_BYTES, SealedObject, WARN_OBJECT_BYTES};
 pub use object_ref::{Moved, ObjectRef};
 pub use recipients::{Floor, RecipientError, sealing_keys};
-pub use rewrap::{Plan, Standing, Taint, plan, standing};
+pub use rewrap::{Exchanges, OwnKeys, Plan, Standing, Taint, plan, standing};
 pub use scope::{PlaceError, place, scope_of_upstream};
 pub use seal::{SealError, SealedItems, data_key_text, seal_native, seal_upstream};
 pub use secret_body::SecretBody;

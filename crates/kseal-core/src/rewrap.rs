@@ -4,10 +4,14 @@
 //! only hide that. So the data key is *tainted*: its values are sealed anew under a fresh one, and the secrets
 //! themselves have to be changed, since whoever held the old ciphertext still holds it.
 
+mod cluster;
+
 use std::collections::BTreeSet;
 
 use kseal_api::KeyState;
 use kseal_crypto::{Fingerprint, PublicKey, envelope::SealedDataKey};
+
+pub use cluster::{Exchanges, OwnKeys};
 
 use crate::Bundle;
 

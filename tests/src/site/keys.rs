@@ -4,13 +4,15 @@ use anyhow::Result;
 use data_encoding::BASE64;
 use getrandom::SysRng;
 use kseal_api::{Scope, names};
-use kseal_core::{ObjectRef, place, reconcile::Group, seal_native, seal_upstream};
+use kseal_core::{ObjectRef, place, reconcile::Group, seal_upstream};
 use kseal_crypto::{
-    PrivateKey, Suite,
+    PrivateKey, PublicKey, Suite,
     sealed_secrets::{Certificate, RsaPrivateKey, RsaSize, Validity},
 };
 use rand_core::UnwrapErr;
 use serde_json::{Value, json};
+
+use super::sealed_for;
 
 /// A pair of private keys, one for each kind.
 pub struct Keys {
@@ -31,6 +33,12 @@ impl Keys {
         let validity = Validity { not_before: 1_700_000_000, not_after: 4_000_000_000 };
         let certificate = Certificate::self_signed(&rsa, validity, rng)?;
         Ok(Self { native, rsa, certificate })
+    }
+
+    /// The native one, as others seal for it.
+    #[must_use]
+    pub const fn native(&self) -> &PublicKey {
+        self.native.public()
     }
 
     /// The fingerprint of the native one.
@@ -79,33 +87,21 @@ impl Keys {
         (namespace, name): (&str, &str),
         items: &[(&str, &str)],
     ) -> Result<Value> {
+        if group == Group::Native {
+            return sealed_for(&[self.native.public()], scope, (namespace, name), items);
+        }
         let object = ObjectRef { namespace: Some(namespace.to_owned()), name: Some(name.to_owned()) };
-        let place = place(scope, &object)?;
         let items = items.iter().map(|(item, value)| (*item, value.as_bytes()));
-        let rng = &mut UnwrapErr(SysRng);
-        let mut annotations = json!({});
-        let spec = match group {
-            Group::Native => {
-                let sealed = seal_native(&place, &[self.native.public()], items, rng)?;
-                let data_keys: serde_json::Map<String, Value> =
-                    sealed.data_key.into_iter().map(|(handle, key)| (handle, json!(key))).collect();
-                json!({
-                    "scope": scope, "sealedFor": object.bound_by(scope), "dataKeys": data_keys,
-                    "encryptedData": sealed.values,
-                })
-            }
-            Group::Upstream => {
-                match scope {
-                    Scope::Strict => {}
-                    Scope::NamespaceWide => annotations[names::UPSTREAM_NAMESPACE_WIDE] = json!("true"),
-                    Scope::ClusterWide => annotations[names::UPSTREAM_CLUSTER_WIDE] = json!("true"),
-                }
-                json!({"encryptedData": seal_upstream(&place, self.rsa.public(), items, rng)?})
-            }
+        let items = seal_upstream(&place(scope, &object)?, self.rsa.public(), items, &mut UnwrapErr(SysRng))?;
+        let annotations = match scope {
+            Scope::Strict => json!({}),
+            Scope::NamespaceWide => json!({names::UPSTREAM_NAMESPACE_WIDE: "true"}),
+            Scope::ClusterWide => json!({names::UPSTREAM_CLUSTER_WIDE: "true"}),
         };
         Ok(json!({
             "apiVersion": group.api_version(), "kind": names::SEALED_SECRET,
-            "metadata": {"namespace": namespace, "name": name, "annotations": annotations}, "spec": spec,
+            "metadata": {"namespace": namespace, "name": name, "annotations": annotations},
+            "spec": {"encryptedData": items},
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! What is done next, and what became of it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,12 +67,14 @@ impl State {
         }
     }
 
-    /// A job came to an end. `seen`: the object as the worker had it; none if it had none. `jitter`: from 0 to 1.
+    /// A job came to an end. `seen`: the object as the worker had it; none if it had none. `opened_by`: the keys that opened
+    /// something of it. `jitter`: from 0 to 1.
     pub(in crate::engine) fn done(
         &mut self,
         job: &Job,
         seen: Option<(Uid, Digest)>,
         done: Done,
+        opened_by: &BTreeSet<String>,
         jitter: f64,
         now: Instant,
     ) {
@@ -107,6 +110,9 @@ impl State {
         }
         // What was fetched may be newer than what passed by.
         (record.uid, record.digest) = seen.unwrap_or((record.uid, record.digest));
+        if !matches!(done, Done::Left | Done::Wrong { retry: Retry::Backoff, .. }) {
+            record.keys = self.keysets.put(opened_by.iter().map(String::as_str));
+        }
         self.settle(id);
         self.conclude(job, done, stirred, jitter, now);
         if self.has_work(id) {
@@ -118,8 +124,10 @@ impl State {
         let id = &job.id;
         let Some(record) = self.table.record_mut(id) else { return };
         match done {
-            Done::Right { secret, written } => {
+            Done::Right { secret, written, tells_of_compromised } => {
+                record.tells_of_compromised = tells_of_compromised;
                 record.standing = Standing::Right { secret: secret.uid, resource_version: secret.resource_version };
+                self.doubt_untold(id);
                 if job.drifted {
                     self.answered(id, written, now);
                 }

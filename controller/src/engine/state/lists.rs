@@ -20,6 +20,8 @@ pub(super) struct Lists(HashMap<Source, List>);
 struct List {
     round: Round,
     is_whole: bool,
+    /// Whether it was whole at some time, or is one of a kind that is not there.
+    was_whole: bool,
     /// Since when it is being read, of sealed objects.
     reading: Option<Instant>,
     /// The newest resourceVersion that passed by.
@@ -34,9 +36,16 @@ impl Lists {
         list.reading = matches!(source.0, Kind::Sealed(_)).then_some(now);
     }
 
-    /// A list broke off, or a watch.
-    pub(super) fn lost(&mut self, source: &Source) {
-        self.list(source).reading = None;
+    /// A list broke off, or a watch. `is_absent`: the server does not know the kind.
+    pub(super) fn lost(&mut self, source: &Source, is_absent: bool) {
+        let list = self.list(source);
+        list.reading = None;
+        list.was_whole |= is_absent;
+    }
+
+    /// Whether every sealed object there is was seen.
+    pub(super) fn were_whole(&self) -> bool {
+        self.0.iter().all(|((kind, _), list)| *kind == Kind::Secrets || list.was_whole)
     }
 
     /// Answers which list it was, and whether the server's store went back: one that was restored counts on from an earlier
@@ -44,6 +53,7 @@ impl Lists {
     pub(super) fn synced(&mut self, source: &Source, resource_version: u64) -> (Round, bool) {
         let list = self.list(source);
         list.is_whole = true;
+        list.was_whole = true;
         list.reading = None;
         let went_back = resource_version != 0 && resource_version < list.newest;
         list.newest = resource_version;

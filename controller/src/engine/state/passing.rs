@@ -20,9 +20,9 @@ impl State {
         self.lists.started(source, now);
     }
 
-    /// A list broke off, or a watch.
-    pub(in crate::engine) fn lost(&mut self, source: &Source) {
-        self.lists.lost(source);
+    /// A list broke off, or a watch. `is_absent`: the server does not know the kind.
+    pub(in crate::engine) fn lost(&mut self, source: &Source, is_absent: bool) {
+        self.lists.lost(source, is_absent);
     }
 
     /// A list is whole: what it did not name is gone.
@@ -114,6 +114,7 @@ impl State {
             record.digest = sighting.digest;
             record.idle = sighting.deleting || sighting.paused;
             record.hands_over = sighting.hands_over;
+            record.tells_of_compromised = sighting.tells_of_compromised;
             if changed {
                 record.standing = standing(sighting);
             } else if woken && matches!(record.standing, Standing::Wrong(_)) {
@@ -135,6 +136,7 @@ impl State {
             }
             self.settle(&id);
         }
+        self.note_keys(&id, sighting);
         // What was never looked at is as urgent when it comes with a list.
         let class = if initial && sighting.has_status { Class::Backlog } else { Class::Live };
         let unbelieved = matches!(self.table.record(&id), Some(record) if record.standing == Standing::Unknown);
@@ -143,6 +145,16 @@ impl State {
         }
         self.keep_body(&id, body, initial);
         self.heir_changed(&id, now);
+    }
+
+    /// What its status says of the keys that opened it, if it is of the object as it is.
+    fn note_keys(&mut self, id: &Id, sighting: &Sighting) {
+        let Some(observed) = &sighting.observed else { return };
+        let keys = self.keysets.put(observed.keys.iter().map(String::as_str));
+        if let Some(record) = self.table.record_mut(id) {
+            record.keys = keys;
+        }
+        self.doubt_untold(id);
     }
 
     /// Only what waits keeps its body.

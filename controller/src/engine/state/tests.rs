@@ -1,4 +1,5 @@
 mod lists;
+mod usage;
 
 use kseal_core::reconcile::{Claim, Sighting};
 use kseal_crypto::{PrivateKey, Suite};
@@ -15,6 +16,8 @@ const SECRETS: Source = (Kind::Secrets, None);
 struct World {
     state: State,
     now: Instant,
+    /// Which keys open what is worked on.
+    opened_by: BTreeSet<String>,
 }
 
 /// An object as it is sent.
@@ -62,9 +65,15 @@ fn mark(uid: &str, version: u64, owner: Option<&str>) -> Mark {
 }
 
 impl World {
+    /// Nothing was listed.
+    fn unlisted() -> Self {
+        let opened_by = BTreeSet::from(["k1".to_owned()]);
+        Self { state: State::new(8, Instant::now()), now: Instant::now(), opened_by }
+    }
+
     /// Everything was listed and is empty.
     fn empty() -> Self {
-        let mut world = Self { state: State::new(8, Instant::now()), now: Instant::now() };
+        let mut world = Self::unlisted();
         for source in [NATIVE, UPSTREAM, SECRETS] {
             world.list(&source, 1, |_| ());
         }
@@ -100,12 +109,13 @@ impl World {
 
     fn done(&mut self, job: &Job, object: &Object, done: Done) {
         let sighting = object.sighting();
-        self.state.done(job, Some((sighting.uid, sighting.digest)), done, 0.0, self.now);
+        self.state.done(job, Some((sighting.uid, sighting.digest)), done, &self.opened_by, 0.0, self.now);
     }
 
     fn right(&mut self, job: &Job, object: &Object, version: u64) {
         let secret = mark("s", version, Some(object.uid));
-        self.done(job, object, Done::Right { secret, written: true });
+        let tells_of_compromised = self.opened_by.iter().any(|key| self.state.compromised.contains(key));
+        self.done(job, object, Done::Right { secret, written: true, tells_of_compromised });
     }
 
     fn wrong(&mut self, job: &Job, object: &Object, retry: Retry) {

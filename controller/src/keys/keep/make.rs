@@ -67,14 +67,15 @@ impl<R: CryptoRng + Send> Keeping<R> {
         Ok(())
     }
 
-    pub(super) async fn make_rsa(&mut self, cluster_uid: &str, held: &HeldKeys) -> Result<(), Fault> {
+    /// `since`: from when it counts, in seconds since 1970.
+    pub(super) async fn make_rsa(&mut self, cluster_uid: &str, held: &HeldKeys, since: u64) -> Result<(), Fault> {
         const STEP: &str = "creating the Secret of an RSA key";
         let prefix = &self.keeper.settings.upstream_prefix;
         let epoch = held.ledger.next_epoch(prefix, None, self.taken[1]).ok_or(Fault::Epochs)?;
         let secret = key_name(prefix, epoch, cluster_uid);
         let mut new = match self.new_rsa.take() {
             Some(new) => new,
-            None => self.generate_rsa().await?,
+            None => self.generate_rsa(since).await?,
         };
         new.secret.clone_from(&secret);
         let new = self.new_rsa.insert(new);
@@ -96,11 +97,10 @@ impl<R: CryptoRng + Send> Keeping<R> {
     }
 
     /// Takes seconds of one core.
-    async fn generate_rsa(&mut self) -> Result<NewRsa, Fault> {
+    async fn generate_rsa(&mut self, not_before: u64) -> Result<NewRsa, Fault> {
         let size = self.keeper.settings.upstream_size;
         let key = spawn_blocking(move || RsaPrivateKey::generate(size)).await;
         let key = key.map_err(|_| Fault::Rsa)?.map_err(|_| Fault::Rsa)?;
-        let not_before = u64::try_from((self.keeper.clock)().as_second()).unwrap_or(0);
         let validity = Validity { not_before, not_after: not_before + VALIDITY };
         let certificate = Certificate::self_signed(&key, validity, &mut self.rng).map_err(|_| Fault::Rsa)?;
         Ok(NewRsa {

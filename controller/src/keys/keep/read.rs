@@ -10,13 +10,16 @@ use serde::Deserialize;
 use super::{Fault, Keeping};
 use crate::api::ApiError;
 use crate::keys::published::ConfigMap;
-use crate::keys::{HeldKeys, Origin, Versions, config_maps, secrets};
+use crate::keys::{HeldKeys, Origin, Versions, cluster_uid, config_maps, secrets};
 
 /// The ConfigMap of the published bundle.
 pub(super) struct FoundConfigMap {
     pub(super) uid: String,
     pub(super) resource_version: String,
     pub(super) text: Option<String>,
+    /// The native key, and the RSA key, that shall be followed by another.
+    pub(super) rotate: Option<String>,
+    pub(super) rotate_upstream: Option<String>,
 }
 
 /// Secrets in one page of a list.
@@ -37,11 +40,9 @@ impl<R> Keeping<R> {
         if let Some(uid) = &self.cluster_uid {
             return Ok(uid.clone());
         }
-        let body = self.keeper.api.get_metadata("/api/v1/namespaces/kube-system").await;
-        let body = body.map_err(|error| Fault::Api(STEP, error))?;
-        let object: Object = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
-        self.cluster_uid = Some(object.metadata.uid.clone());
-        Ok(object.metadata.uid)
+        let uid = cluster_uid(&self.keeper.api).await.map_err(|error| Fault::Api(STEP, error))?;
+        self.cluster_uid = Some(uid.clone());
+        Ok(uid)
     }
 
     pub(super) async fn read_config_map(&self) -> Result<Option<FoundConfigMap>, Fault> {
@@ -56,6 +57,8 @@ impl<R> Keeping<R> {
             uid: metadata.uid.into_owned(),
             resource_version: metadata.resource_version.into_owned(),
             text: data.and_then(|data| data.bundle),
+            rotate: metadata.annotations.rotate,
+            rotate_upstream: metadata.annotations.rotate_upstream,
         }))
     }
 

@@ -22,12 +22,18 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Waits for the next turn: until something changed, or for a while.
-    pub(super) async fn after(&mut self, next: Result<Next, Fault>, keeper: &mut Keeper, rng: &mut impl Rng) {
+    /// Waits for the next turn: until something changed, or a key is due, or for a while.
+    pub(super) async fn after(
+        &mut self,
+        next: Result<Next, Fault>,
+        due: Option<Duration>,
+        keeper: &mut Keeper,
+        rng: &mut impl Rng,
+    ) {
         let pause = match next {
             Ok(Next::Settled) => {
                 self.strokes = 0;
-                AT_LEAST_EVERY
+                AT_LEAST_EVERY.min(due.unwrap_or(AT_LEAST_EVERY))
             }
             Ok(Next::Again) => self.pause(rng),
             Ok(Next::At(at)) => {

@@ -9,7 +9,10 @@ use kseal_api::KeyState;
 use kseal_crypto::Fingerprint;
 
 use super::{KEY_PREFIX, KeyFault, NativeKey, RsaKey, name};
-use crate::{Bundle, bundle::BundleKey};
+use crate::{
+    Bundle,
+    bundle::{self, BundleKey},
+};
 
 /// Everything that is known of the key Secrets of a controller's namespace, without what opens.
 #[derive(Clone, Default)]
@@ -44,16 +47,10 @@ pub struct Wanted {
 }
 
 impl Ledger {
-    /// Whether the cluster has no key to seal for.
+    /// The key that this cluster's users seal for; none if there is no active one.
     #[must_use]
-    pub fn needs_native_key(&self, cluster_uid: &str) -> bool {
-        self.keys(cluster_uid).values().all(|key| key.state != KeyState::Active)
-    }
-
-    /// Whether there is no RSA key.
-    #[must_use]
-    pub fn needs_rsa_key(&self) -> bool {
-        self.rsa.is_empty()
+    pub fn sealing_key(&self, cluster_uid: &str) -> Option<BundleKey> {
+        bundle::sealing_key(self.keys(cluster_uid).values()).cloned()
     }
 
     /// The epoch of the next key: 1 + the highest among key Secrets, malformed ones included, and what is published,
@@ -73,11 +70,11 @@ impl Ledger {
         self.rsa.iter().find_map(|key| key.certificate.as_deref())
     }
 
-    /// The state of a native key, as what it opened must be told of; none for what is not loaded.
+    /// The names of the native keys that are compromised, as [`kseal_crypto::Work`] notes them: what they opened must say so.
     #[must_use]
-    pub fn state(&self, fingerprint: Fingerprint) -> Option<KeyState> {
-        let states = self.native.iter().filter(|key| key.public.fingerprint() == fingerprint).map(|key| key.state);
-        states.filter(|state| state.opens()).max_by_key(|state| *state == KeyState::Compromised)
+    pub fn compromised(&self) -> BTreeSet<String> {
+        let keys = self.native.iter().filter(|key| key.state == KeyState::Compromised);
+        keys.map(|key| key.public.fingerprint().to_string()).collect()
     }
 
     /// What a bundle must list. `published` is what this cluster's identity signed last: a key of it whose Secret is

@@ -115,7 +115,7 @@ mod tests {
 
     fn right(request: &Request, repaired: bool) -> Option<&'static str> {
         let observed = Observed::new(request, "s1".into(), "2".into(), vec![]);
-        Event::of(request, &Outcome::Right { observed: &observed, contested_by: None }, repaired)
+        Event::of(request, &Outcome::Right { observed: &observed, contested_by: None, compromised: &[] }, repaired)
             .map(|event| event.reason)
     }
 

@@ -23,6 +23,8 @@ pub struct Sighting {
     pub digest: Digest,
     /// What the status says was done for just this digest, by this version of the logic.
     pub observed: Option<Observed>,
+    /// Whether the status says that a compromised key opened it.
+    pub tells_of_compromised: bool,
     /// Whether any status was ever written.
     pub has_status: bool,
     /// Whether it is being deleted.
@@ -42,11 +44,13 @@ impl Sighting {
         let uid = Uid::of(&metadata.uid);
         let has_status = status.is_some();
         let seen = status.map(|status| Seen::read(group, status)).unwrap_or_default();
+        let tells_of_compromised = seen.tells_of_compromised(group);
         let observed = seen.observed.filter(|observed| observed.holds_for(uid, digest));
         Some(Self {
             uid,
             digest,
             observed,
+            tells_of_compromised,
             has_status,
             resource_version: metadata.resource_version.parse().unwrap_or(0),
             deleting: metadata.deletion_timestamp.is_some(),

@@ -8,6 +8,8 @@ use super::{Digest, Group, LOGIC_VERSION, Request, Retry, Trouble, Uid};
 /// Upstream's schema has no field for the record, so it stands in a condition of its own, behind `Synced`, which
 /// upstream's printer columns expect to come first.
 pub const RECORD: &str = "kseal.dev/record";
+/// The reason of an object whose Secret is right, and whose values a compromised key opens.
+const KEY_COMPROMISED: &str = "KeyCompromised";
 /// Longer messages are cut: some failures name every item.
 const MAX_MESSAGE: usize = 1_024;
 
@@ -67,6 +69,12 @@ impl Seen {
         Self { observed_generation: loose.observed_generation.as_i64().unwrap_or(0), observed, conditions }
     }
 
+    /// Whether it says that a compromised key opened the object.
+    pub(super) fn tells_of_compromised(&self, group: Group) -> bool {
+        find(&self.conditions, main_condition(group))
+            .is_some_and(|condition| condition.get("reason").and_then(Value::as_str) == Some(KEY_COMPROMISED))
+    }
+
     /// The reason and message with which the object was not right.
     #[must_use]
     pub fn failure(&self, group: Group) -> Option<(&str, &str)> {
@@ -103,6 +111,8 @@ pub enum Outcome<'o> {
         observed: &'o Observed,
         /// Who keeps changing the Secret, if someone does.
         contested_by: Option<&'o str>,
+        /// The keys that opened it and are compromised.
+        compromised: &'o [&'o str],
     },
     /// It is not.
     Wrong(&'o Trouble),
@@ -154,10 +164,12 @@ struct Wanted {
 fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
     let main = main_condition(request.group);
     match (outcome, request.group) {
-        (Outcome::Right { contested_by, .. }, Group::Native) => vec![right(main, "Opened", *contested_by)],
-        (Outcome::Right { contested_by, observed }, Group::Upstream) => {
+        (Outcome::Right { contested_by, compromised, .. }, Group::Native) => {
+            vec![right(main, "Opened", *contested_by, compromised)]
+        }
+        (Outcome::Right { contested_by, compromised, observed }, Group::Upstream) => {
             let record = Wanted { type_: RECORD, holds: true, reason: "Opened", message: json!(observed).to_string() };
-            vec![right(main, "Unsealed", *contested_by), record]
+            vec![right(main, "Unsealed", *contested_by, compromised), record]
         }
         (Outcome::Wrong(trouble), group) => {
             let mut message = trouble.message(group, &request.name);
@@ -174,15 +186,25 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
     }
 }
 
-fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>) -> Wanted {
-    match contested_by {
-        None => Wanted { type_, holds: true, reason, message: String::new() },
-        Some(who) => {
-            let mut message = format!("{who} keeps changing the Secret; it is put right at most every 30 s");
-            cut(&mut message);
-            Wanted { type_, holds: true, reason: "Contested", message }
-        }
+/// Of two concerns the graver one gives the reason.
+fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>, compromised: &[&str]) -> Wanted {
+    let mut concerns = Vec::new();
+    if !compromised.is_empty() {
+        let keys = compromised.join(", ");
+        let message = format!(
+            "opened by a compromised key ({keys}): change the secret at its source and seal it anew; `kseal reencrypt` \
+             does the latter"
+        );
+        concerns.push((KEY_COMPROMISED, message));
     }
+    if let Some(who) = contested_by {
+        concerns.push(("Contested", format!("{who} keeps changing the Secret; it is put right at most every 30 s")));
+    }
+    let reason = concerns.first().map_or(reason, |(reason, _)| reason);
+    let messages: Vec<String> = concerns.into_iter().map(|(_, message)| message).collect();
+    let mut message = messages.join("; ");
+    cut(&mut message);
+    Wanted { type_, holds: true, reason, message }
 }
 
 fn cut(message: &mut String) {

@@ -6,7 +6,7 @@ use crate::engine::state::passing::BODIES_OF_BACKLOG;
 #[test]
 fn a_restart_with_everything_in_sync_finds_no_work() {
     for secrets_first in [true, false] {
-        let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+        let mut world = World::unlisted();
         let objects = |world: &mut World| world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
         let secrets =
             |world: &mut World| world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 20, Some("db"))));
@@ -24,7 +24,7 @@ fn a_restart_with_everything_in_sync_finds_no_work() {
 #[test]
 fn a_secret_that_only_consents_is_known_when_its_object_comes() {
     let db = object("db").recorded(20);
-    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+    let mut world = World::unlisted();
     let claim = Claim { upstream_patch: true, ..Claim::default() };
     world.list(&SECRETS, 50, |world| {
         world.see_secret("db", Mark { claim, ..mark("s", 20, None) });
@@ -39,7 +39,7 @@ fn a_secret_that_only_consents_is_known_when_its_object_comes() {
 fn a_status_is_believed_only_if_the_secret_is_the_very_same() {
     let others = [None, Some(mark("s", 21, Some("db"))), Some(mark("t", 20, Some("db")))];
     for secret in others {
-        let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+        let mut world = World::unlisted();
         world.list(&NATIVE, 50, |world| world.see(&object("db").recorded(20), true));
         assert!(world.next().is_none(), "the Secrets are not known yet");
         world.list(&SECRETS, 50, |world| secret.into_iter().for_each(|mark| world.see_secret("db", mark)));
@@ -50,7 +50,7 @@ fn a_status_is_believed_only_if_the_secret_is_the_very_same() {
 #[test]
 fn a_namespace_that_may_not_be_looked_at_holds_up_no_other() {
     let of = |kind, namespace: &str| (kind, Some(Arc::from(namespace)));
-    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+    let mut world = World::unlisted();
     // Nothing ever comes of the Secrets of `other`.
     world.state.started(&of(Kind::Secrets, "other"), world.now);
     let (sealed, secrets) = (of(Kind::Sealed(Group::Native), "prod"), of(Kind::Secrets, "prod"));
@@ -71,7 +71,7 @@ fn a_namespace_that_may_not_be_looked_at_holds_up_no_other() {
 
 #[test]
 fn a_fresh_object_does_not_wait_for_the_secrets_but_a_resync_does() {
-    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+    let mut world = World::unlisted();
     let old = Object { status: json!({"observedGeneration": 1}), ..object("old") };
     world.list(&NATIVE, 40, |world| {
         world.see(&old, true);
@@ -97,7 +97,7 @@ fn a_list_is_read_before_anything_is_begun() {
         assert!(world.state.deadline().is_none());
     };
     begun(|world| world.state.synced(&NATIVE, 40, world.now));
-    begun(|world| world.state.lost(&NATIVE));
+    begun(|world| world.state.lost(&NATIVE, false));
     begun(|world| world.pass(30));
     // Secrets may be many and large, and what is fresh is not among them.
     let mut world = World::empty();
@@ -189,7 +189,7 @@ fn what_was_handed_over_stays_so_in_whichever_order_it_is_read_again() {
         ..object("db")
     };
     let native = Object { uid: "new", ..object("db") }.recorded(40);
-    let mut world = World { state: State::new(8, Instant::now()), now: Instant::now() };
+    let mut world = World::unlisted();
     world.list(&UPSTREAM, 50, |world| world.see(&upstream, true));
     world.list(&SECRETS, 50, |world| world.see_secret("db", mark("s", 40, Some("new"))));
     assert!(world.next().is_none(), "the native one has not passed by yet");

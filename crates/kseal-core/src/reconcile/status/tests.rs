@@ -29,7 +29,7 @@ fn a_status_is_written_once() {
     for group in Group::ALL {
         let fresh = request(group, 1, &Value::Null);
         let observed = observed(&fresh);
-        let right = Outcome::Right { observed: &observed, contested_by: None };
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
         let status = patched(&fresh, &right).unwrap();
         let again = request(group, 1, &status);
         assert_eq!(again.status.observed.as_ref(), Some(&observed));
@@ -65,7 +65,8 @@ fn what_upstream_wrote_is_kept_and_the_record_added() {
     let synced = json!({"type": "Synced", "status": "True", "lastUpdateTime": THEN, "lastTransitionTime": THEN});
     let taken_over = request(Group::Upstream, 1, &json!({"observedGeneration": 1, "conditions": [synced]}));
     let observed = observed(&taken_over);
-    let status = patched(&taken_over, &Outcome::Right { observed: &observed, contested_by: None }).unwrap();
+    let status =
+        patched(&taken_over, &Outcome::Right { observed: &observed, contested_by: None, compromised: &[] }).unwrap();
     assert_eq!(status["conditions"][0], synced);
     assert_eq!(status["conditions"][1]["type"], RECORD);
     assert!(status.get("observed").is_none(), "upstream's schema has no such field");
@@ -75,14 +76,16 @@ fn what_upstream_wrote_is_kept_and_the_record_added() {
 fn times_move_as_upstreams_do() {
     let fresh = request(Group::Upstream, 1, &Value::Null);
     let first = observed(&fresh);
-    let mut status = patched(&fresh, &Outcome::Right { observed: &first, contested_by: None }).unwrap();
+    let mut status =
+        patched(&fresh, &Outcome::Right { observed: &first, contested_by: None, compromised: &[] }).unwrap();
     assert_eq!(status["conditions"][0]["lastTransitionTime"], NOW);
     assert_eq!(status["conditions"][0]["lastUpdateTime"], NOW);
     status["conditions"][0]["lastTransitionTime"] = json!(THEN);
     status["conditions"][0]["lastUpdateTime"] = json!(THEN);
     let updated = request(Group::Upstream, 2, &status);
     let second = observed(&updated);
-    let status = patched(&updated, &Outcome::Right { observed: &second, contested_by: None }).unwrap();
+    let status =
+        patched(&updated, &Outcome::Right { observed: &second, contested_by: None, compromised: &[] }).unwrap();
     assert_eq!(status["conditions"][0]["lastTransitionTime"], THEN);
     assert_eq!(status["conditions"][0]["lastUpdateTime"], NOW);
     assert_eq!(status["observedGeneration"], 2);
@@ -116,7 +119,29 @@ fn long_messages_are_cut_between_characters() {
 fn one_who_fights_is_named() {
     let fresh = request(Group::Native, 1, &Value::Null);
     let observed = observed(&fresh);
-    let status = patched(&fresh, &Outcome::Right { observed: &observed, contested_by: Some("kubectl-edit") }).unwrap();
+    let status =
+        patched(&fresh, &Outcome::Right { observed: &observed, contested_by: Some("kubectl-edit"), compromised: &[] })
+            .unwrap();
     assert_eq!(status["conditions"][0]["reason"], "Contested");
     assert!(status["conditions"][0]["message"].as_str().unwrap().contains("kubectl-edit"));
+}
+
+#[test]
+fn a_compromised_key_is_named_and_graver_than_a_fight() {
+    for (group, contested_by) in [(Group::Native, None), (Group::Native, Some("kubectl-edit")), (Group::Upstream, None)]
+    {
+        let fresh = request(group, 1, &Value::Null);
+        let observed = observed(&fresh);
+        let told = Outcome::Right { observed: &observed, contested_by, compromised: &["k7"] };
+        let status = patched(&fresh, &told).unwrap();
+        let condition = &status["conditions"][0];
+        assert_eq!((&condition["status"], &condition["reason"]), (&json!("True"), &json!("KeyCompromised")));
+        let message = condition["message"].as_str().unwrap();
+        assert!(message.contains("(k7)") && message.contains("kubectl-edit") == contested_by.is_some(), "{message}");
+        let told_already = request(group, 1, &status);
+        assert!(told_already.status.tells_of_compromised(group) && !fresh.status.tells_of_compromised(group));
+        assert!(patch(&told_already, &told, NOW).is_none());
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
+        assert!(patch(&told_already, &right, NOW).is_some(), "it goes when the key is trusted again");
+    }
 }

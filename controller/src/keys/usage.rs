@@ -1,0 +1,153 @@
+//! Tells which objects need which key: in the ConfigMap `kseal-key-usage`, and as metrics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kseal_api::{KeyUsage, SealingKeyBundle, names};
+use kseal_core::Bundle;
+use kseal_core::keys::{Need, usage};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::keep::seconds;
+use super::{HeldKeys, Published, config_maps};
+use crate::api::{Api, ApiError, PatchKind};
+use crate::metrics::Metrics;
+use crate::settings::Clock;
+
+/// It is written at most so often, however fast objects come and go.
+const PAUSE: Duration = Duration::from_secs(10);
+/// It is compared with what is there at least so often, in case that somebody changed it.
+const AT_LEAST_EVERY: Duration = Duration::from_mins(10);
+
+/// What needs each key, by its name; none while it is not known whole.
+pub type Needs = Option<Arc<BTreeMap<String, Need>>>;
+
+/// What it takes to tell.
+pub struct UsageTeller {
+    /// Where it is written.
+    pub api: Api,
+    /// The controller's own namespace.
+    pub namespace: String,
+    /// The namespaces that are watched; none for all.
+    pub watched: Vec<String>,
+    /// What the engine counts.
+    pub needs: watch::Receiver<Needs>,
+    /// What [`super::follow()`] hands on.
+    pub held: watch::Receiver<Arc<HeldKeys>>,
+    /// What [`super::follow_published`] hands on.
+    pub published: watch::Receiver<Option<Arc<Published>>>,
+    /// The time, for people.
+    pub clock: Clock,
+    /// Where it is counted.
+    pub metrics: Metrics,
+}
+
+/// Tells until `term` ends. Nothing depends on it but people: a failure is logged by its kind, and tried again.
+pub async fn tell_usage(teller: UsageTeller, term: CancellationToken) {
+    let metrics = teller.metrics.clone();
+    term.run_until_cancelled(teller.tell()).await;
+    // Who does not lead does not count.
+    metrics.key_needs(&BTreeMap::new());
+}
+
+/// The ConfigMap, as far as it means something.
+#[derive(Deserialize)]
+struct ConfigMap {
+    metadata: Metadata,
+    #[serde(default)]
+    data: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    uid: String,
+    resource_version: String,
+}
+
+impl UsageTeller {
+    async fn tell(mut self) {
+        let mut told: Option<(KeyUsage, Instant)> = None;
+        loop {
+            if let Some(usage) = self.count() {
+                let counts = usage.keys.iter().map(|(name, key)| (name.clone(), [key.objects, key.claimed])).collect();
+                self.metrics.key_needs(&counts);
+                let is_told = told.as_ref().is_some_and(|(told, at)| *told == usage && at.elapsed() < AT_LEAST_EVERY);
+                if !is_told {
+                    match self.write(&usage).await {
+                        Ok(()) => told = Some((usage, Instant::now())),
+                        Err(error) => {
+                            tracing::warn!(category = error.category(), "the usage of keys was not written");
+                            sleep(PAUSE).await;
+                            continue;
+                        }
+                    }
+                }
+            }
+            sleep(PAUSE).await;
+            let changed = async {
+                tokio::select! {
+                    it = self.needs.changed() => it.is_ok(),
+                    it = self.held.changed() => it.is_ok(),
+                    it = self.published.changed() => it.is_ok(),
+                }
+            };
+            if matches!(timeout(AT_LEAST_EVERY, changed).await, Ok(false)) {
+                return;
+            }
+        }
+    }
+
+    /// What is to be told, but for the time.
+    fn count(&mut self) -> Option<KeyUsage> {
+        let needs = self.needs.borrow_and_update().clone()?;
+        let held = Arc::clone(&self.held.borrow_and_update());
+        let published = self.published.borrow_and_update().clone();
+        if !held.synced {
+            return None;
+        }
+        let bundle = published.and_then(|published| {
+            let text: SealingKeyBundle = serde_json::from_str(published.text()?).ok()?;
+            Bundle::read(&text).ok()
+        });
+        let time = |since: u64| {
+            let time = i64::try_from(since).ok().and_then(|since| Timestamp::from_second(since).ok());
+            time.map_or_else(String::new, |time| time.to_string())
+        };
+        let counted = usage(&held.ledger, bundle.as_ref(), &needs, time);
+        Some(KeyUsage { watched: self.watched.clone(), ..counted })
+    }
+
+    /// Writes it, unless it is there already. Only as it was read is it changed.
+    async fn write(&self, usage: &KeyUsage) -> Result<(), ApiError> {
+        let path = format!("{}/{}", config_maps(&self.namespace), names::KEY_USAGE);
+        let found = match self.api.get(&path).await {
+            Ok(body) => serde_json::from_slice::<ConfigMap>(&body).ok(),
+            Err(error) if error.code() == 404 => None,
+            Err(error) => return Err(error),
+        };
+        let there = found.as_ref().and_then(|found| found.data.as_ref()?.get(names::KEY_USAGE_ITEM));
+        let there = there.and_then(|text| serde_json::from_str::<KeyUsage>(text).ok());
+        if there.is_some_and(|there| KeyUsage { counted_at: String::new(), ..there } == *usage) {
+            return Ok(());
+        }
+        let counted = KeyUsage { counted_at: seconds((self.clock)()), ..usage.clone() };
+        let text = serde_json::to_string_pretty(&counted).expect("a usage is text and numbers");
+        let data = json!({ names::KEY_USAGE_ITEM: text });
+        let body = |metadata| Zeroizing::new(json!({"metadata": metadata, "data": data}).to_string().into_bytes());
+        if let Some(ConfigMap { metadata: Metadata { uid, resource_version }, .. }) = found {
+            let metadata = json!({"uid": uid, "resourceVersion": resource_version});
+            self.api.patch(&path, PatchKind::Merge, body(metadata)).await.map(drop)
+        } else {
+            let metadata = json!({"namespace": self.namespace, "name": names::KEY_USAGE});
+            self.api.create(&config_maps(&self.namespace), body(metadata)).await.map(drop)
+        }
+    }
+}

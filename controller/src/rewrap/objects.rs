@@ -1,0 +1,200 @@
+//! Keeps the cluster's own objects wrapped for the current sealing key, so that old keys can be retired. Those that Argo CD or
+//! Flux own are left alone: they would put back what stands in git, again and again.
+
+use std::time::Duration;
+
+use form_urlencoded::Serializer;
+use kseal_core::Exchanges;
+use kseal_core::reconcile::{Group, Request, status};
+use kseal_crypto::{Fingerprint, encode_base64};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tokio::time::{sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::{Keys, PAUSE, Work};
+use crate::api::{ApiError, PatchKind};
+use crate::settings;
+
+/// Objects that come with an old key, or that could not be read, wait so long.
+const EVERY: Duration = Duration::from_hours(1);
+/// An object may have 1.4 MB.
+const PAGE: u8 = 16;
+
+/// What Argo CD and Flux write upon what they own.
+const GITOPS_LABELS: [&str; 3] =
+    ["argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
+const GITOPS_ANNOTATIONS: [&str; 2] = ["argocd.argoproj.io/tracking-id", "argocd.argoproj.io/installation-id"];
+const GITOPS_MANAGERS: [&str; 3] = ["argocd-controller", "kustomize-controller", "helm-controller"];
+
+#[derive(Deserialize)]
+struct Page<'p> {
+    metadata: PageMetadata,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'p RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct PageMetadata {
+    #[serde(default, rename = "continue")]
+    next: String,
+}
+
+/// Who looks after an object.
+#[derive(Deserialize)]
+struct Owned {
+    metadata: OwnedMetadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct OwnedMetadata {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    managed_fields: Vec<Manager>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Manager {
+    manager: String,
+}
+
+impl Work {
+    /// After each change of the sealing key, and from time to time.
+    pub(super) async fn keep_objects(&self) {
+        if !self.rewrapper.settings.objects {
+            return;
+        }
+        let mut held = self.rewrapper.held.clone();
+        loop {
+            match self.sweep().await {
+                Ok(Some(current)) => {
+                    let changed = async {
+                        while held.changed().await.is_ok() {
+                            let keys = self.keys().await.ok().flatten();
+                            if keys.is_some_and(|keys| keys.sealing_key.fingerprint() != current) {
+                                return;
+                            }
+                        }
+                    };
+                    // Either way it is time.
+                    let _ = timeout(EVERY, changed).await;
+                }
+                Ok(None) => sleep(PAUSE).await,
+                Err(error) => {
+                    tracing::warn!(
+                        category = error.category(),
+                        "sealed objects cannot be wrapped for the current key now"
+                    );
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Looks at every object once. Answers for which key; none where there is no key.
+    async fn sweep(&self) -> Result<Option<Fingerprint>, ApiError> {
+        let Some(keys) = self.keys().await? else { return Ok(None) };
+        for namespace in self.namespaces() {
+            let path = status::collection(Group::Native, namespace);
+            let mut next = String::new();
+            loop {
+                let body = self.rewrapper.api.get(&format!("{path}?{}", page(&next))).await?;
+                let Ok(found) = serde_json::from_slice::<Page<'_>>(&body) else { break };
+                for object in found.items.into_iter().flatten() {
+                    self.exchange(object.get().as_bytes(), &keys).await?;
+                }
+                next = found.metadata.next;
+                if next.is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(Some(keys.sealing_key.fingerprint()))
+    }
+
+    /// Wraps one object's data keys anew, if it is ours to do. Only as it was read is it changed.
+    async fn exchange(&self, object: &[u8], keys: &Keys) -> Result<(), ApiError> {
+        let Some(request) = Request::read(Group::Native, object) else { return Ok(()) };
+        if request.deleting || request.paused || request.problem().is_some() || is_gitops_owned(object) {
+            return Ok(());
+        }
+        let (Some(envelope), Ok(place)) = (request.sealed.envelope(), request.sealed.place()) else { return Ok(()) };
+        let exchanges = keys.own().exchanges(envelope, &place, &mut settings::rng());
+        if exchanges.is_empty() {
+            return Ok(());
+        }
+        let path = status::path(Group::Native, &request.namespace, &request.name, "");
+        let body = Zeroizing::new(patch(&request, &exchanges, keys).to_string().into_bytes());
+        let (namespace, name) = (&*request.namespace, &*request.name);
+        match self.rewrapper.api.patch(&path, PatchKind::Json, body).await {
+            Ok(_) => {
+                tracing::info!(namespace, name, data_keys = exchanges.len(), "wrapped for the current key");
+                self.rewrapper.metrics.rewrapped("object", exchanges.len(), 0);
+                Ok(())
+            }
+            // It was changed meanwhile, or is gone, or somebody forbids it: the next time tells.
+            Err(error) if matches!(error.code(), 404 | 409 | 422) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn patch(request: &Request, exchanges: &Exchanges, keys: &Keys) -> Value {
+    let mut steps = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": request.uid}),
+        json!({"op": "replace", "path": "/metadata/resourceVersion", "value": request.resource_version}),
+    ];
+    for (handle, (old, wrap)) in exchanges {
+        // Handles and fingerprints are letters and digits.
+        let recipient = |key: Fingerprint| format!("/spec/dataKeys/{handle}/recipients/{key}");
+        if let Some(wrap) = wrap {
+            let path = recipient(keys.sealing_key.fingerprint());
+            steps.push(json!({"op": "add", "path": path, "value": encode_base64(wrap)}));
+        }
+        steps.extend(old.iter().map(|key| json!({"op": "remove", "path": recipient(*key)})));
+    }
+    Value::Array(steps)
+}
+
+fn is_gitops_owned(object: &[u8]) -> bool {
+    let Ok(Owned { metadata }) = serde_json::from_slice::<Owned>(object) else { return true };
+    GITOPS_LABELS.iter().any(|label| metadata.labels.contains_key(*label))
+        || GITOPS_ANNOTATIONS.iter().any(|annotation| metadata.annotations.contains_key(*annotation))
+        || metadata.managed_fields.iter().any(|it| GITOPS_MANAGERS.contains(&it.manager.as_str()))
+}
+
+fn page(next: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("limit", &PAGE.to_string());
+    if !next.is_empty() {
+        query.append_pair("continue", next);
+    }
+    query.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_gitops_tool_owns_is_known() {
+        let owned = |metadata: &Value| is_gitops_owned(json!({"metadata": metadata}).to_string().as_bytes());
+        assert!(!owned(
+            &json!({"labels": {"app.kubernetes.io/instance": "db"}, "managedFields": [{"manager": "kubectl"}]})
+        ));
+        for metadata in [
+            json!({"labels": {"argocd.argoproj.io/instance": "db"}}),
+            json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "db"}}),
+            json!({"annotations": {"argocd.argoproj.io/tracking-id": "db"}}),
+            json!({"managedFields": [{"manager": "kubectl"}, {"manager": "argocd-controller"}]}),
+            json!({"managedFields": [{"manager": "kustomize-controller"}]}),
+            json!({"labels": {"a": 1}}),
+        ] {
+            assert!(owned(&metadata), "{metadata}");
+        }
+    }
+}

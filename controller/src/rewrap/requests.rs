@@ -1,0 +1,269 @@
+//! Answers each `RewrapRequest` once, one after the other, and takes those away that nobody takes back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use kseal_api::{REWRAP_COMPLETE, RewrapRequestSpec, RewrapRequestStatus, RewrappedObject};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, interval, sleep};
+use zeroize::Zeroizing;
+
+use super::{Keys, PAUSE, Rewrapper, Work};
+use crate::api::{ApiError, PatchKind};
+use crate::settings;
+use crate::watch::{Accept, Event, Source, follow};
+
+/// Who asked has his answer long before.
+const LIFE: Duration = Duration::from_mins(5);
+/// How often it is looked for those that are older.
+const SWEEP: Duration = Duration::from_secs(30);
+/// So many data keys, of the larger suite, make an answer of 800 KB.
+const MAX_DATA_KEYS: usize = 512;
+/// How many requests are kept in mind; others wait until those are gone.
+const MANY: usize = 4_096;
+
+/// Namespace and name.
+type Name = (String, String);
+
+/// The requests that there are.
+#[derive(Default)]
+struct Requests {
+    known: Mutex<Known>,
+    more: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    /// UID, and since when it is known.
+    since: HashMap<Name, (String, Instant)>,
+    waiting: BTreeSet<Name>,
+}
+
+/// A request, as far as it means something.
+#[derive(Deserialize)]
+struct Head {
+    metadata: Metadata,
+    #[serde(default)]
+    status: Option<RewrapRequestStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    namespace: String,
+    name: String,
+    uid: String,
+    resource_version: String,
+    #[serde(default)]
+    generation: i64,
+    #[serde(default)]
+    deletion_timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    spec: RewrapRequestSpec,
+}
+
+impl Head {
+    fn is_answered(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.observed_generation == self.metadata.generation)
+    }
+
+    fn name(&self) -> Name {
+        (self.metadata.namespace.clone(), self.metadata.name.clone())
+    }
+}
+
+impl Requests {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // What was noted before a panic elsewhere still holds.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn observe(&self, namespace: Option<&str>, event: &Event<'_>, now: Instant) {
+        let read = |object: &[u8]| serde_json::from_slice::<Head>(object).ok();
+        let mut known = self.known();
+        match event {
+            // What is still there is told once more.
+            Event::Started => {
+                let is_elsewhere = |name: &Name| namespace.is_some_and(|namespace| namespace != name.0);
+                known.since.retain(|name, _| is_elsewhere(name));
+                known.waiting.retain(is_elsewhere);
+            }
+            Event::Present { object, .. } => {
+                let Some(head) = read(object) else { return };
+                let name = head.name();
+                if known.since.len() >= MANY && !known.since.contains_key(&name) {
+                    return;
+                }
+                let entry = known.since.entry(name.clone()).or_insert_with(|| (head.metadata.uid.clone(), now));
+                if entry.0 != head.metadata.uid {
+                    *entry = (head.metadata.uid.clone(), now);
+                }
+                if !head.is_answered() {
+                    known.waiting.insert(name);
+                    self.more.notify_one();
+                }
+            }
+            Event::Gone { object } => {
+                let Some(head) = read(object) else { return };
+                known.since.remove(&head.name());
+                known.waiting.remove(&head.name());
+            }
+            Event::Synced { .. } | Event::Answered | Event::Lost { .. } => {}
+        }
+    }
+}
+
+impl Work {
+    pub(super) async fn answer_requests(&self) {
+        if !self.rewrapper.settings.requests {
+            return;
+        }
+        let requests = Requests::default();
+        let following =
+            join_all(self.namespaces().into_iter().map(|namespace| self.follow_requests(namespace, &requests)));
+        tokio::join!(following, self.answer_all(&requests), self.take_away(&requests));
+    }
+
+    async fn follow_requests(&self, namespace: Option<&str>, requests: &Requests) {
+        let source =
+            Source { path: collection(namespace), label_selector: None, field_selector: None, accept: Accept::Full };
+        let sink = |event: Event<'_>| {
+            if let Event::Lost { category } = event {
+                tracing::debug!(category, "RewrapRequests cannot be followed now");
+                self.rewrapper.metrics.watch_lost("rewraprequests.kseal.dev", category);
+            }
+            requests.observe(namespace, &event, Instant::now());
+        };
+        follow(self.rewrapper.client.clone(), source, sink).await;
+    }
+
+    async fn answer_all(&self, requests: &Requests) {
+        loop {
+            let more = requests.more.notified();
+            let next = requests.known().waiting.pop_first();
+            let Some(name) = next else {
+                more.await;
+                continue;
+            };
+            let error = match self.answer(&name).await {
+                Ok(true) => continue,
+                Ok(false) => {
+                    sleep(PAUSE).await;
+                    requests.known().waiting.insert(name);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let (namespace, request) = (&*name.0, &*name.1);
+            let (category, cause) = (error.category(), error.to_string());
+            tracing::warn!(namespace, request, category, cause, "a RewrapRequest was not answered");
+            // What the server finds wrong with the answer itself does not pass.
+            if !matches!(error.code(), 400 | 413 | 422) {
+                sleep(PAUSE).await;
+                requests.known().waiting.insert(name);
+            }
+        }
+    }
+
+    /// Reads the request as it is now and answers it, if it is there and was not answered. False: there is no key yet.
+    async fn answer(&self, (namespace, name): &Name) -> Result<bool, ApiError> {
+        let Rewrapper { api, metrics, clock, .. } = &self.rewrapper;
+        let path = format!("{}/{name}", collection(Some(namespace)));
+        let body = match api.get(&path).await {
+            Ok(body) => body,
+            Err(error) if error.code() == 404 => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let Ok(head) = serde_json::from_slice::<Head>(&body) else { return Ok(true) };
+        if head.is_answered() || head.metadata.deletion_timestamp.is_some() {
+            return Ok(true);
+        }
+        let Some(keys) = self.keys().await? else { return Ok(false) };
+        let place = namespace.clone();
+        let answered = spawn_blocking(move || answer(&body, &place, &keys)).await.map_err(|_| ApiError::Unanswered)?;
+        let (objects, failed) = match answered {
+            Ok(objects) => (objects, None),
+            Err(reason) => (Vec::new(), Some(reason)),
+        };
+        let done: usize = objects.iter().map(|object| object.data_keys.len()).sum();
+        let failures = objects.iter().flat_map(|object| object.failures.values());
+        let not: usize = failures.clone().count();
+        let condition = json!({
+            "type": REWRAP_COMPLETE,
+            "status": if failed.is_some() { "False" } else { "True" },
+            "reason": failed.unwrap_or("Answered"),
+            "message": format!("{done} data keys were wrapped, {not} were not"),
+            "observedGeneration": head.metadata.generation,
+            "lastTransitionTime": crate::keys::seconds(clock()),
+        });
+        let status = RewrapRequestStatus {
+            observed_generation: head.metadata.generation,
+            conditions: vec![condition],
+            objects: objects.clone(),
+        };
+        let metadata = json!({"uid": head.metadata.uid, "resourceVersion": head.metadata.resource_version});
+        let body = Zeroizing::new(json!({"metadata": metadata, "status": status}).to_string().into_bytes());
+        match api.patch(&format!("{path}/status"), PatchKind::Merge, body).await {
+            Ok(_) => {
+                tracing::info!(namespace, request = name, done, not, "answered a RewrapRequest");
+                metrics.rewrapped("request", done, not);
+                Ok(true)
+            }
+            Err(error) if error.code() == 404 => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes what is too old by a clock that nobody can put: the request's own time is another machine's word.
+    async fn take_away(&self, requests: &Requests) {
+        let mut ticks = interval(SWEEP);
+        loop {
+            ticks.tick().await;
+            let is_old = |(_, (_, since)): &(&Name, &(String, Instant))| since.elapsed() >= LIFE;
+            let old: Vec<(Name, String)> = requests
+                .known()
+                .since
+                .iter()
+                .filter(is_old)
+                .map(|(name, (uid, _))| (name.clone(), uid.clone()))
+                .collect();
+            for ((namespace, name), uid) in old {
+                let path = format!("{}/{name}", collection(Some(&namespace)));
+                match self.rewrapper.api.delete(&path, &uid).await {
+                    Ok(()) => tracing::info!(namespace, request = name, "took a RewrapRequest away that was left"),
+                    Err(error) => {
+                        let category = error.category();
+                        tracing::debug!(namespace, request = name, category, "cannot take a RewrapRequest away");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is answered, or the reason why nothing is.
+fn answer(body: &[u8], namespace: &str, keys: &Keys) -> Result<Vec<RewrappedObject>, &'static str> {
+    let Body { spec } = serde_json::from_slice(body).map_err(|_| "Malformed")?;
+    if spec.objects.iter().map(|object| object.data_keys.len()).sum::<usize>() > MAX_DATA_KEYS {
+        return Err("TooManyDataKeys");
+    }
+    let own = keys.own();
+    Ok(spec.objects.iter().map(|object| own.answer(object, namespace, &mut settings::rng())).collect())
+}
+
+fn collection(namespace: Option<&str>) -> String {
+    let version = kseal_api::names::API_VERSION;
+    match namespace {
+        Some(namespace) => format!("/apis/{version}/namespaces/{namespace}/rewraprequests"),
+        None => format!("/apis/{version}/rewraprequests"),
+    }
+}
