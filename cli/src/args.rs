@@ -10,6 +10,7 @@ mod help;
 mod key_life;
 mod keys;
 mod look;
+mod migrate;
 mod repository;
 mod seal;
 mod shell;
@@ -28,6 +29,7 @@ pub(crate) use help::{PLUGIN, command};
 pub(crate) use key_life::{RetireArgs, RotateArgs, UsageArgs};
 pub(crate) use keys::{ExportArgs, FetchArgs, GenerateArgs, ImportArgs, KeysArgs, KeysCommand, ListArgs, SuiteName};
 pub(crate) use look::{BundleArgs, CheckArgs, InspectArgs, VerifyArgs};
+pub(crate) use migrate::MigrateArgs;
 pub(crate) use repository::{ConvertArgs, ReencryptArgs};
 pub(crate) use seal::{DecryptArgs, EncryptArgs, GetArgs};
 pub(crate) use shell::{CompletionArgs, ManArgs};
@@ -80,6 +82,7 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     Reencrypt(ReencryptArgs),
     Convert(ConvertArgs),
+    Migrate(MigrateArgs),
     Completion(CompletionArgs),
     #[command(hide = true)]
     Man(ManArgs),

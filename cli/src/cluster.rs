@@ -6,6 +6,7 @@
 //! The kubeconfig is read by `kube`; the requests go over the client that fetches bundles by URL anyway. `kube`'s own
 //! would bring a runtime and 5 MB (`docs/decisions/0013-the-command-line-asks-clusters-by-ureq.md`).
 
+mod collection;
 mod connection;
 mod credentials;
 mod exec;

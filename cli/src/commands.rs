@@ -13,6 +13,7 @@ mod git;
 mod inspect;
 mod keys;
 mod man;
+mod migrate;
 mod reencrypt;
 mod set;
 mod status;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: Command, environment: &Environment, output: &Output) 
         Command::Keys(args) => keys::run(args, environment, output),
         Command::Reencrypt(args) => reencrypt::run(args, environment, output),
         Command::Convert(args) => convert::run(args, environment, output),
+        Command::Migrate(args) => migrate::run(args, environment, output),
         Command::Completion(args) => completion::run(&args, environment, output),
         Command::Man(args) => man::run(args, output),
     }

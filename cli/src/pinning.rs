@@ -67,6 +67,15 @@ pub(crate) fn of<'k>(known: &'k [Known], new: &Bundle) -> Option<&'k Known> {
     by_uid.or_else(|| known.iter().find(|known| known.cluster.identity.as_ref() == Some(&identity)))
 }
 
+/// The bundle of the same cluster: it has its UID, or its identity.
+pub(crate) fn same_cluster<'b>(bundles: &'b [Bundle], new: &Bundle) -> Option<&'b Bundle> {
+    let publisher = new.publisher.as_ref()?;
+    let is = |has: fn(&Publisher, &Publisher) -> bool| {
+        bundles.iter().find(|bundle| bundle.publisher.as_ref().is_some_and(|old| has(old, publisher)))
+    };
+    is(|old, new| old.cluster_uid == new.cluster_uid).or_else(|| is(|old, new| old.identity == new.identity))
+}
+
 /// The fingerprint of who signed, for people.
 pub(crate) fn identity(bundle: &Bundle) -> String {
     let publisher = bundle.publisher.as_ref();
@@ -78,6 +87,18 @@ pub(crate) fn identity(bundle: &Bundle) -> String {
 /// # Errors
 /// If cluster or identity are others, or the serial is lower: with both, side by side.
 pub(crate) fn compare(place: &str, old: &Bundle, new: &Bundle) -> Result<()> {
+    differ(place, &format!("kseal keys fetch --trust -i {place}"), old, new)
+}
+
+/// The same for what is kept of a cluster, wherever that is.
+///
+/// # Errors
+/// As for [`compare`].
+pub(crate) fn compare_kept(place: &str, old: &Bundle, new: &Bundle) -> Result<()> {
+    differ(place, "kseal keys fetch --trust -i", old, new)
+}
+
+fn differ(place: &str, command: &str, old: &Bundle, new: &Bundle) -> Result<()> {
     let Some(publisher) = &new.publisher else { return Ok(()) };
     let (message, hint) = match &old.publisher {
         None => {
@@ -93,7 +114,7 @@ pub(crate) fn compare(place: &str, old: &Bundle, new: &Bundle) -> Result<()> {
         ),
         Some(_) => return Ok(()),
     };
-    let hint = format!("{hint}: `kseal keys fetch --trust -i {place}`");
+    let hint = format!("{hint}: `{command}`");
     Err(Error::refused(format!("{place}: {message}")).details(side_by_side(old, new)).hint(hint))
 }
 

@@ -46,6 +46,8 @@ pub(crate) enum Ask {
     Fallback,
     /// There too, but only one that was named: what changes many files is not for whatever cluster is the current one.
     NamedFallback,
+    /// The same. One that was named may stand beside what a file says: it is asked to do the work.
+    Through,
     /// Only one that was named. What it says then takes the place of what the repository keeps of it.
     Compare,
 }
@@ -188,7 +190,7 @@ impl<'o> Resolver<'o> {
             let recipients = if compares { Some(self.beside_published(None)?) } else { None };
             return Ok(recipients.map(Resolved::bare));
         };
-        if self.is_named() && !compares {
+        if self.is_named() && !compares && self.source.ask != Ask::Through {
             return Err(Error::usage(format!(
                 "{} says whom to seal for, so --context and --kubeconfig have nothing to say",
                 path.display()

@@ -1,11 +1,12 @@
 //! Brings the sealed objects of a text up to date with the keys that are configured for it.
 //!
-//! What is to be done follows from the recipients that the text names; a private key is wanted only to do it. Each
-//! object is changed as a whole or not at all, and one that fails does not stop the others.
+//! What is to be done follows from the recipients that the text names; a private key, or a cluster in its place, is
+//! wanted only to do it. Each object is changed as a whole or not at all, and one that fails does not stop the others.
 
 mod native;
 mod plan;
 pub(crate) mod report;
+mod through;
 mod upstream;
 
 use kseal_core::{Format, SealedObject};
@@ -19,6 +20,7 @@ use crate::{
     meaning::{self, Meaning},
     output::Output,
     recipients::Recipients,
+    rewrapping::Through,
     settings::Environment,
 };
 
@@ -30,6 +32,8 @@ pub(crate) struct Reencrypting<'a> {
     /// The namespace of objects that do not state one.
     pub namespace: Option<&'a str>,
     pub ring: &'a KeyRing,
+    /// A cluster that wraps data keys for its own key, where no private key does.
+    pub through: Option<&'a Through>,
     /// Gather the values of an object under one data key.
     pub compact: bool,
     /// Only tell what is to be done.

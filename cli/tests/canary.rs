@@ -26,8 +26,10 @@ use std::{
 };
 
 use harness::Folder;
+use kseal_api::KeyState;
 use needles::Needles;
 use published::{PATH, Published};
+use serde_json::json;
 use server::Server;
 
 const TEXT: &str = "canary in a text, not to be seen";
@@ -103,6 +105,10 @@ const GOOD: &[(&str, &str, &str, May)] = &[
     ("keys export", "keys export key.yaml", "", Print),
     ("keys import", "keys import rsa.pem --cert certificate.pem -o out.yaml", "", Write),
     ("reencrypt", "reencrypt --keys bundle.yaml --key key.yaml --compact native.yaml in-place.yaml", "", Not),
+    ("reencrypt", "reencrypt --through-cluster --keys bundle.yaml --key key.yaml native.yaml", "", Not),
+    ("migrate", "migrate", "", Not),
+    ("migrate", "migrate --context here -o json", "", Not),
+    ("migrate", "migrate --namespace-of-controller echo", "", Not),
     ("convert", "convert --to secret --key key.yaml --keys bundle.yaml native.yaml", "", Not),
     ("convert", "convert --to kseal --key rsa.pem --keys bundle.yaml -o out.yaml bitnami.yaml", "", Not),
     ("git textconv", "git textconv plain.yaml", "", Not),
@@ -150,6 +156,9 @@ const BAD: &[(&str, &str)] = &[
     ("keys export --public rsa.pem", ""),
     ("convert --to kseal --key key.yaml --keys bundle.yaml plain.yaml", ""),
     ("reencrypt --keys bundle.yaml --key broken-key.yaml native.yaml", ""),
+    ("reencrypt --through-cluster --context here upgraded.yaml", ""),
+    ("reencrypt --through-cluster --kubeconfig kube/away upgraded.yaml", ""),
+    ("migrate --kubeconfig kube/away", ""),
     ("verify --key broken-key.yaml native.yaml", ""),
     ("verify plain.yaml", ""),
     ("keys fetch --kubeconfig kube/broken", ""),
@@ -341,6 +350,10 @@ impl Scene {
         needles.add("the token", TOKEN.as_bytes());
         let server = cluster(&folder);
         folder.kseal(&["encrypt", "-o", "upgraded.yaml", "plain.yaml"]).succeeds();
+        // It rotates, so that there is something to ask it for.
+        let keys = vec![published::listed(1, 1, KeyState::Retiring), published::listed(2, 2, KeyState::Active)];
+        let rotated = Published { keys, ..Published::new(1) };
+        server.forgets(PATH).has(PATH, rotated.config_map());
         Self { _alone: alone, folder, needles, _server: server }
     }
 
@@ -432,6 +445,19 @@ fn cluster(folder: &Folder) -> Server {
         let path = format!("/apis/{group}/v1alpha1/namespaces/echo/sealedsecrets?limit=500");
         server.says(&path, 500, format!("authorization: Bearer {TOKEN}"));
     }
+    server.says("/apis/kseal.dev/v1alpha1/namespaces/prod/rewraprequests", 500, format!("Bearer {TOKEN}"));
+    // What clients and people leave where values do not belong.
+    let applied = json!({"kubectl.kubernetes.io/last-applied-configuration": format!("{{\"text\": \"{TEXT}\"}}")});
+    let metadata =
+        json!({"name": "db", "namespace": "prod", "uid": "u", "resourceVersion": "1", "annotations": applied});
+    server.has("/api/v1/secrets?limit=500", json!({"metadata": {}, "items": [{ "metadata": metadata }]}));
+    let container = json!({"args": ["--token", TOKEN], "env": [{"name": "VALUE", "value": TEXT}]});
+    let spec = json!({"template": {"spec": {"containers": [container]}}});
+    let deployment =
+        json!({"metadata": {"name": "sealed-secrets-controller", "namespace": "kube-system"}, "spec": spec});
+    let deployments = |namespace: &str| format!("/apis/apps/v1/namespaces/{namespace}/deployments?limit=500");
+    server.has(&deployments("kube-system"), json!({"metadata": {}, "items": [deployment]}));
+    server.says(&deployments("echo"), 500, format!("Bearer {TOKEN}"));
     let plugin = |name: &str, text: &str| {
         folder.write(&format!("kube/{name}.sh"), &format!("#!/bin/sh\n{text}\n"));
         let path = folder.join(&format!("kube/{name}.sh"));

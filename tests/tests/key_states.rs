@@ -1,7 +1,7 @@
 //! What is done to key Secrets while the controller runs takes effect on objects at once: nobody restarts or touches anything.
 
 use anyhow::{Context as _, Result, ensure};
-use kseal_api::{Scope, SealingKeyBundle, names};
+use kseal_api::{Scope, names};
 use kseal_core::{Bundle, reconcile::Group};
 use kseal_crypto::identity::IdentityKey;
 use kseal_tests::{
@@ -15,16 +15,10 @@ const OTHERS: &[(&str, &str)] = &[("user", "root"), ("password", "hunter3")];
 const SECRETS: &str = "/api/v1/namespaces/kseal-system/secrets";
 const CONFIG_MAP: &str = "/api/v1/namespaces/kseal-system/configmaps/kseal-public-keys";
 
-async fn published(site: &Site<'_>) -> Result<Bundle> {
-    let config_map = site.objects.get(CONFIG_MAP).await?;
-    let text = config_map["data"][names::PUBLIC_KEYS_ITEM].as_str().context("no bundle")?;
-    Ok(Bundle::read(&serde_json::from_str::<SealingKeyBundle>(text)?)?)
-}
-
 /// Waits until the key of this fingerprint is published in this state.
 async fn stands(site: &Site<'_>, fingerprint: &str, state: &str) -> Result<()> {
     wait_until(&format!("{fingerprint} is published as {state}"), SOON, || async {
-        let bundle = published(site).await?;
+        let bundle = site.published().await?;
         let key = bundle.keys.iter().find(|key| key.public.fingerprint().to_string() == fingerprint);
         let key = key.context("it is not published")?;
         ensure!(key.state.as_str() == state, "it is {}", key.state);
@@ -112,7 +106,7 @@ fn a_native_key_does_what_its_label_says_and_what_waits_for_it_goes_on() {
             stands(&site, &fingerprint, state).await
         };
         wait_until("the cluster has a key of its own", SOON, || async {
-            ensure!(published(&site).await?.sealing_key().is_some());
+            ensure!(site.published().await?.sealing_key().is_some());
             Ok(())
         })
         .await?;
@@ -122,7 +116,7 @@ fn a_native_key_does_what_its_label_says_and_what_waits_for_it_goes_on() {
             case.apply(ITEMS).await?;
             case.holds(ITEMS).await?;
             // One that was imported does not seal while there is an own one that does.
-            let sealing = published(&site).await?.sealing_key().context("none seals")?.public.fingerprint();
+            let sealing = site.published().await?.sealing_key().context("none seals")?.public.fingerprint();
             ensure!(sealing.to_string() != fingerprint, "{state}");
         }
         comes_and_goes(&case, async || label("retired").await, async || label("active").await).await?;
@@ -162,7 +156,7 @@ fn a_key_of_upstreams_opens_as_long_as_it_is_there_and_active() {
         let certificate = wait_until("a certificate is served", SOON, || controller.get("/v1/cert.pem")).await?;
         let none_is_served = async || -> Result<()> {
             wait_until("no certificate is served", SOON, || async {
-                ensure!(controller.get("/v1/cert.pem").await.is_err() && published(&site).await?.certificate.is_none());
+                ensure!(controller.get("/v1/cert.pem").await.is_err() && site.published().await?.certificate.is_none());
                 Ok(())
             })
             .await
@@ -216,7 +210,7 @@ fn a_malformed_key_secret_is_told_and_the_rest_goes_on_until_it_is_mended() {
             waits.wrong(closed(group)).await?;
             waiting.push(waits);
         }
-        let listed = published(&site).await?;
+        let listed = site.published().await?;
         ensure!(listed.keys.iter().all(|key| key.public.fingerprint().to_string() != broken.fingerprint()));
         for (secret, item) in whole.iter().zip(["seed", "tls.key"]) {
             let mended = json!({"data": {item: secret["data"][item]}});
@@ -242,7 +236,7 @@ fn an_identity_that_is_lost_is_waited_for_and_none_is_made_in_its_place() {
         stands(&site, &fingerprint, "retiring").await?;
         let path = format!("{SECRETS}/{}", names::IDENTITY);
         let mut identity = site.objects.get(&path).await?;
-        let before = published(&site).await?.publisher.context("nobody signed it")?.identity;
+        let before = site.published().await?.publisher.context("nobody signed it")?.identity;
         controller.stop().await?;
         site.objects.delete(&path).await?;
 
@@ -262,7 +256,7 @@ fn an_identity_that_is_lost_is_waited_for_and_none_is_made_in_its_place() {
         identity["metadata"] = json!({"namespace": "kseal-system", "name": names::IDENTITY});
         site.objects.create(&identity).await?;
         stands(&site, &fingerprint, "compromised").await?;
-        ensure!(published(&site).await?.publisher.context("nobody signed it")?.identity == before);
+        ensure!(site.published().await?.publisher.context("nobody signed it")?.identity == before);
         controller.stop().await
     });
 }
@@ -275,7 +269,7 @@ fn an_identity_that_is_exchanged_signs_what_is_published_next() {
         let site = Site::new(&cluster).await?;
         let controller = site.start(ControllerOptions::default()).await?;
         stands(&site, &site.keys.fingerprint(), "retiring").await?;
-        let before = published(&site).await?;
+        let before = site.published().await?;
         let path = format!("{SECRETS}/{}", names::IDENTITY);
         let mut identity = site.objects.get(&path).await?;
         let other = IdentityKey::from_seed(&[7; 32])?;
@@ -285,7 +279,7 @@ fn an_identity_that_is_exchanged_signs_what_is_published_next() {
         site.objects.create(&identity).await?;
         site.objects.delete(CONFIG_MAP).await?;
         let after = wait_until("the other identity signs", SOON, || async {
-            let bundle = published(&site).await?;
+            let bundle = site.published().await?;
             let publisher = bundle.publisher.as_ref().context("nobody signed it")?;
             ensure!(publisher.identity == other.public(), "it is another one");
             Ok(bundle)

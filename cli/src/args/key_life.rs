@@ -113,7 +113,7 @@ impl From<StateName> for KeyState {
 }
 
 /// A time as `90s`, `1m` or `1h30m`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let time: SignedDuration = text.parse().map_err(|_| "a time is written as 90s, 1m or 1h30m".to_owned())?;
     Duration::try_from(time).map_err(|_| "a time to wait is not negative".to_owned())
 }

@@ -2,14 +2,11 @@
 
 use kseal_api::names;
 use kseal_core::reconcile::status::RECORD;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Cluster, Failure, query};
+use super::{Cluster, Failure};
 use crate::error::{Error, Result};
-
-/// As many as kubectl asks for at a time.
-const PAGE: usize = 500;
 
 /// A kind of sealed objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,39 +63,16 @@ pub(crate) struct SealedObjects<'c> {
     pub namespace: Option<&'c str>,
 }
 
-/// A page of a collection.
-#[derive(Deserialize)]
-struct Page<T> {
-    #[serde(default)]
-    metadata: PageMetadata,
-    items: Vec<T>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
-}
-
 impl SealedObjects<'_> {
     /// Hands out every object of a kind; says whether the cluster knows the kind at all.
     ///
     /// # Errors
     /// If they may not be listed, or not all of them were.
-    pub(crate) fn each<T: DeserializeOwned>(&self, kind: SealedKind, mut on: impl FnMut(T)) -> Result<bool> {
+    pub(crate) fn each<T: DeserializeOwned>(&self, kind: SealedKind, on: impl FnMut(T)) -> Result<bool> {
         let place = self.namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();
-        let path = format!("/apis/{}/{place}sealedsecrets?limit={PAGE}", kind.group());
-        let mut next = String::new();
-        loop {
-            let page: Page<T> = match self.cluster.get(&format!("{path}{next}")) {
-                Ok(page) => page,
-                Err(failure) => return self.without(kind, failure).map(|()| false),
-            };
-            page.items.into_iter().for_each(&mut on);
-            match page.metadata.next.filter(|token| !token.is_empty()) {
-                Some(token) => next = format!("&continue={}", query(&token)),
-                None => return Ok(true),
-            }
+        match self.cluster.each(&format!("/apis/{}/{place}sealedsecrets", kind.group()), on) {
+            Ok(()) => Ok(true),
+            Err(failure) => self.without(kind, failure).map(|()| false),
         }
     }
 

@@ -1,6 +1,9 @@
 //! `kseal reencrypt`: brings a tree of sealed files up to date with the keys.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kseal_crypto::KeyRing;
 use kseal_manifest::Manifest;
@@ -9,6 +12,7 @@ use serde_json::{Value, json};
 use super::{DONE, FOUND};
 use crate::{
     args::{ReencryptArgs, ReportFormat},
+    cluster::Publishing,
     error::{Error, Result},
     files::{
         self, Privacy,
@@ -17,8 +21,12 @@ use crate::{
     },
     key_files,
     output::{Output, Progress},
-    recipients::{Ask, Resolver, Source},
-    reencrypting::{Reencrypted, Reencrypting, holds_sealed, report::ObjectReport},
+    recipients::{Ask, Resolved, Resolver, Source},
+    reencrypting::{
+        Reencrypted, Reencrypting, holds_sealed,
+        report::{self, ObjectReport},
+    },
+    rewrapping::Through,
     settings::Environment,
     words::{are, count},
 };
@@ -28,10 +36,20 @@ pub(crate) fn run(args: ReencryptArgs, environment: &Environment, output: &Outpu
         return Err(Error::usage("the standard input cannot be re-encrypted: rules go by path").hint("name a file"));
     }
     let ring = key_files::load(&args.keys.settle(environment), output)?;
-    let source = Source { ask: Ask::NamedFallback, ..args.recipients.settle(environment) };
+    let ask = if args.through_cluster { Ask::Through } else { Ask::NamedFallback };
+    let is_fixed = !args.recipients.keys.is_empty() || args.recipients.config.is_some();
+    let source = Source { ask, ..args.recipients.settle(environment) };
+    if is_fixed && source.publishing.access.is_named() && !args.through_cluster {
+        return Err(Error::usage(
+            "--keys or --config say whom to seal for, so --context and --kubeconfig have nothing to say",
+        )
+        .hint("leave them out, or let that cluster do the work with --through-cluster"));
+    }
+    let publishing = args.through_cluster.then(|| source.publishing.clone());
     let mut command = Reencrypt {
         resolver: Resolver::new(source, environment.now(), output),
         ring,
+        through: None,
         check: args.check,
         writes: !args.check && !args.dry_run,
         compact: args.compact,
@@ -39,13 +57,18 @@ pub(crate) fn run(args: ReencryptArgs, environment: &Environment, output: &Outpu
         environment,
         output,
     };
-    let outcome = command.all(&args.paths)?;
+    let given = given::files(&args.paths, &walk::Exclude::new(&[])?);
+    if let Some(publishing) = publishing {
+        command.ask(&publishing, &given, args.timeout)?;
+    }
+    let outcome = command.all(given)?;
     command.conclude(&outcome)
 }
 
 struct Reencrypt<'a> {
     resolver: Resolver<'a>,
     ring: KeyRing,
+    through: Option<Through>,
     check: bool,
     writes: bool,
     compact: bool,
@@ -77,9 +100,25 @@ struct Outcome {
 }
 
 impl Reencrypt<'_> {
-    fn all(&mut self, paths: &[PathBuf]) -> Result<Outcome> {
+    /// Has a cluster wrap what no private key at hand opens. What cannot be read or judged is told when it is its turn.
+    ///
+    /// # Errors
+    /// If the cluster cannot be asked, or is not the configured one: then nothing is done at all.
+    fn ask(&mut self, publishing: &Publishing, given: &[Result<Given>], timeout: Duration) -> Result<()> {
+        let mut through = Through::connect(publishing)?;
+        let mut questions = Vec::new();
+        for given in given.iter().flatten() {
+            let Ok(Some((_, manifest))) = read(given) else { continue };
+            let Ok(resolved) = self.resolver.resolve(Some(&given.path)) else { continue };
+            questions.extend(self.work(&resolved).questions(&manifest, &through)?);
+        }
+        through.ask(questions, timeout, self.output);
+        self.through = Some(through);
+        Ok(())
+    }
+
+    fn all(&mut self, given: Vec<Result<Given>>) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        let given = given::files(paths, &walk::Exclude::new(&[])?);
         let progress = self.output.progress(given.len());
         for file in given {
             let mut errors = Vec::new();
@@ -107,39 +146,37 @@ impl Reencrypt<'_> {
     fn fail(&self, error: &Error, outcome: &mut Outcome, progress: &Progress) {
         progress.aside(|| self.output.error(error));
         outcome.worst = outcome.worst.max(error.code());
-        outcome.errors.push(json!({"message": error.message(), "code": error.code(), "hint": error.advice()}));
+        outcome.errors.push(json!({
+            "message": error.message(), "details": error.lines(), "code": error.code(), "hint": error.advice(),
+        }));
     }
 
     /// Re-encrypts one file, which is written whole or not at all.
-    fn file(&mut self, Given { path, named }: &Given, errors: &mut Vec<Error>) -> Result<Fate> {
-        let input = match files::read(path) {
-            Err(error) if !*named && error.code() == Error::input("").code() => return Ok(Fate::Unreadable),
-            input => input?,
-        };
-        let name = input.name();
-        let manifest = match Manifest::parse(input.text) {
-            Err(_) if !*named => return Ok(Fate::Unreadable),
-            manifest => manifest.map_err(|error| Error::input(format!("{name}: {error}")))?,
-        };
+    fn file(&mut self, given: &Given, errors: &mut Vec<Error>) -> Result<Fate> {
+        let Some((name, manifest)) = read(given)? else { return Ok(Fate::Unreadable) };
         if !holds_sealed(&manifest) {
             return Ok(Fate::NothingSealed);
         }
-        let resolved = self.resolver.resolve(Some(path)).map_err(|error| error.at(&name))?;
-        let work = Reencrypting {
+        let resolved = self.resolver.resolve(Some(&given.path)).map_err(|error| error.at(&name))?;
+        let Reencrypted { text, objects, errors: failed } = self.work(&resolved).run(&name, &manifest)?;
+        errors.extend(failed);
+        if let Some(text) = text.filter(|_| self.writes) {
+            files::write(&given.path, text.as_bytes(), Privacy::Public, Some(manifest.text()))?;
+        }
+        Ok(Fate::Looked(objects))
+    }
+
+    fn work<'w>(&'w self, resolved: &'w Resolved) -> Reencrypting<'w> {
+        Reencrypting {
             recipients: &resolved.recipients,
             namespace: resolved.namespace.as_deref(),
             ring: &self.ring,
+            through: self.through.as_ref(),
             compact: self.compact,
             only_plans: self.check,
             environment: self.environment,
             output: self.output,
-        };
-        let Reencrypted { text, objects, errors: failed } = work.run(&name, &manifest)?;
-        errors.extend(failed);
-        if let Some(text) = text.filter(|_| self.writes) {
-            files::write(path, text.as_bytes(), Privacy::Public, Some(manifest.text()))?;
         }
-        Ok(Fate::Looked(objects))
     }
 
     /// The lines of one file.
@@ -151,9 +188,7 @@ impl Reencrypt<'_> {
         for object in objects {
             lines.extend(object.line(self.writes));
             let to_change = object.to_change().into_iter();
-            lines.extend(to_change.map(|(items, why)| {
-                format!("change at the source, since {why}: {} {}", object.object, items.join(", "))
-            }));
+            lines.extend(to_change.map(|(items, why)| report::to_change(&object.object, &items, &why)));
         }
         self.output.report(lines.into_iter().map(|line| format!("{}: {line}", path.display())))
     }
@@ -217,5 +252,18 @@ impl Reencrypt<'_> {
             "nothingSealed": outcome.nothing_sealed,
             "unreadable": outcome.unreadable,
         })
+    }
+}
+
+/// A file with its name; `None` if it was met in a folder and cannot be read as a manifest.
+fn read(Given { path, named }: &Given) -> Result<Option<(String, Manifest)>> {
+    let input = match files::read(path) {
+        Err(error) if !*named && error.code() == Error::input("").code() => return Ok(None),
+        input => input?,
+    };
+    let name = input.name();
+    match Manifest::parse(input.text) {
+        Err(_) if !*named => Ok(None),
+        manifest => Ok(Some((name.clone(), manifest.map_err(|error| Error::input(format!("{name}: {error}")))?))),
     }
 }

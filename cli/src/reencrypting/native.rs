@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 use kseal_api::{DataKey, names};
 use kseal_core::{Format, SealedObject, data_key_text, seal_native, sealed_annotation};
 use kseal_crypto::{
-    Envelope, Failure, Failures, Fingerprint, Handle, Place, Plaintext, PublicKey, Reason, Subject,
-    envelope::{MAX_WRAPS, OpenedDataKey},
+    Envelope, Failure, Failures, Fingerprint, Handle, Plaintext, PublicKey, Reason, Subject,
+    envelope::{MAX_WRAPS, SealedDataKey},
 };
 use kseal_manifest::{Edit, Object, Path, Position, Tree};
 
 use super::{
     Reencrypting,
     plan::{Step, Steps, items_under, steps},
-    report::{DataKeyReport, Outcome},
+    report::{self, DataKeyReport, Outcome},
 };
 use crate::{
     error::{Error, Result},
     meaning, opening,
+    rewrapping::Case,
     sealing::{in_place::value_path, native},
-    secret,
+    secret, standings,
 };
 
 /// What changes in one object's data keys and values.
@@ -67,12 +68,6 @@ impl Reencrypting<'_> {
     ) -> Result<Changes> {
         let what = meaning::describe(object);
         let place = sealed.place().map_err(|error| Error::input(format!("{what}: {error}")))?;
-        let open = |handle: Handle, task: &str| {
-            let subject = || Subject::DataKey(handle.to_string());
-            envelope
-                .open_data_key(handle, self.ring, &place)
-                .map_err(|reason| not_opened(&format!("{what}, which has to be {task},"), sealed, subject(), reason))
-        };
         let mut rng = self.environment.rng();
         let mut changes = Changes::default();
         let mut plaintexts: BTreeMap<&str, Plaintext> = BTreeMap::new();
@@ -81,20 +76,27 @@ impl Reencrypting<'_> {
                 Step::Keep => {}
                 Step::Drop => changes.dropped.push(*handle),
                 Step::Rewrap { remove, add } => {
-                    let opened = open(*handle, "re-wrapped")?;
-                    let mut data_key = envelope.data_keys()[handle].clone();
+                    let mut data_key: SealedDataKey = envelope.data_keys()[handle].clone();
+                    let bundles = &self.recipients.bundles;
+                    let case = Case { what: what.clone(), place: &place, data_key: &data_key, add, bundles };
+                    let wraps = self.wraps(&case, sealed, envelope)?;
                     data_key.recipients.retain(|recipient, _| !remove.contains(recipient));
-                    for key in add {
-                        data_key.recipients.insert(key.fingerprint(), wrap(&opened, key, &place, &mut rng)?);
-                    }
+                    data_key.recipients.extend(wraps);
                     changes.rewrapped.push((*handle, data_key_text(&data_key)));
                 }
-                Step::Reseal(_) => {
-                    let opened = open(*handle, "sealed anew")?;
+                Step::Reseal(taints) => {
+                    let task = format!("{what}, which has to be sealed anew,");
+                    let opened = envelope.open_data_key(*handle, self.ring, &place).map_err(|reason| {
+                        let items: Vec<&str> = items_under(envelope, *handle).map(|(item, _)| item).collect();
+                        let why: Vec<String> = taints.iter().map(standings::why).collect();
+                        let to_change = report::to_change(&sealed.object, &items, &why.join(", "));
+                        not_opened(&task, sealed, Subject::DataKey(handle.to_string()), reason)
+                            .details((!taints.is_empty()).then_some(to_change))
+                    })?;
                     for (item, value) in items_under(envelope, *handle) {
                         let plaintext = opened.open(item, value, &place).ok_or_else(|| {
                             let subject = Subject::Item(item.to_owned());
-                            not_opened(&format!("{what}, which has to be sealed anew,"), sealed, subject, Reason::Open)
+                            not_opened(&task, sealed, subject, Reason::Open)
                         })?;
                         plaintexts.insert(item, plaintext);
                     }
@@ -111,13 +113,7 @@ impl Reencrypting<'_> {
     }
 }
 
-fn wrap(opened: &OpenedDataKey, key: &PublicKey, place: &Place, rng: &mut crate::settings::Rng) -> Result<Vec<u8>> {
-    opened
-        .wrap_for(key, place, rng)
-        .map_err(|error| Error::no_key(format!("cannot seal for {}", key.fingerprint())).because(&error))
-}
-
-fn not_opened(what: &str, sealed: &SealedObject, subject: Subject, reason: Reason) -> Error {
+pub(super) fn not_opened(what: &str, sealed: &SealedObject, subject: Subject, reason: Reason) -> Error {
     match Failures::from_vec(vec![Failure { subject, reason }]) {
         Some(failures) => opening::failed(what, sealed, &failures),
         None => Error::input(what),

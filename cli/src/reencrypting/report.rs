@@ -1,5 +1,7 @@
 //! What was done with an object, or is to be done, for people and for programs.
 
+use std::fmt;
+
 use kseal_core::Taint;
 use kseal_crypto::Fingerprint;
 use serde_json::{Value, json};
@@ -155,6 +157,11 @@ impl ObjectReport {
         }
         report
     }
+}
+
+/// What has to be changed where it comes from: no new recipients help who holds the old text.
+pub(crate) fn to_change(object: impl fmt::Display, items: &[&str], why: &str) -> String {
+    format!("change at the source, since {why}: {object} {}", items.join(", "))
 }
 
 fn rewrapped(key: &DataKeyReport, done: bool) -> String {

@@ -20,8 +20,12 @@ pub(crate) struct Server {
     state: Arc<State>,
 }
 
+/// What is answered to a request, if it is one of those that it knows: code and body.
+type Rule = Box<dyn FnMut(&Seen) -> Option<(u16, String)> + Send>;
+
 #[derive(Default)]
 struct State {
+    rule: Mutex<Option<Rule>>,
     answers: Mutex<Vec<Answer>>,
     seen: Mutex<Vec<Seen>>,
     is_over: AtomicBool,
@@ -98,6 +102,12 @@ impl Server {
         self
     }
 
+    /// Answers by what it is asked, before all that it was told to answer.
+    pub(crate) fn decides(&self, rule: impl FnMut(&Seen) -> Option<(u16, String)> + Send + 'static) -> &Self {
+        *self.state.rule.lock().expect("the rule") = Some(Box::new(rule));
+        self
+    }
+
     /// Hangs up instead of an answer, a few times.
     pub(crate) fn hangs_up(&self, path: &str, times: usize) -> &Self {
         self.says_with(path, NONE, "", "", times)
@@ -158,8 +168,13 @@ fn serve(stream: &TcpStream, state: &State) {
     while let Some(seen) = request(&mut reader) {
         let line = seen.line.clone();
         let is_tunnel = line.starts_with("CONNECT ");
+        let decided = state.rule.lock().expect("the rule").as_mut().and_then(|rule| rule(&seen));
         state.seen.lock().expect("the requests").push(seen);
-        let answer = if is_tunnel { Some("HTTP/1.1 200 OK\r\n\r\n".to_owned()) } else { state.answer(&line) };
+        let answer = match decided {
+            _ if is_tunnel => Some("HTTP/1.1 200 OK\r\n\r\n".to_owned()),
+            Some((code, body)) => Some(http(code, "", &body)),
+            None => state.answer(&line),
+        };
         let Some(answer) = answer else {
             let _ = stream.shutdown(Shutdown::Both);
             return;
@@ -209,10 +224,7 @@ impl State {
             }
             None => (404, String::new(), status(404, "NotFound", "not found").to_string()),
         };
-        let length = body.len();
-        Some(format!(
-            "HTTP/1.1 {code} it\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        ))
+        Some(http(code, &headers, &body))
     }
 }
 
@@ -220,6 +232,11 @@ impl Answer {
     fn is_at(&self, path: &str) -> bool {
         self.path == path && self.times > 0
     }
+}
+
+fn http(code: u16, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {code} it\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
 }
 
 /// A no as an API server says it.
