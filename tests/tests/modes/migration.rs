@@ -1,57 +1,97 @@
-//! From sealed-secrets to kseal's own kind, with the command line: at no moment is a Secret away, or another one.
+//! From sealed-secrets to kseal's own kind, by the commands of `docs/migrate.md`: at no moment is a Secret away, or another one.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use kseal_core::reconcile::Group;
 use kseal_tests::{
     cluster::{Cluster, ControllerOptions, Options, run, wait_until},
+    document::{Step, steps},
     site::{Case, SOON, Site},
 };
 use serde_json::Value;
 
 use crate::takeover::{Old, make, old};
 
-/// Secrets that belong to no object by an ownerReference: they are handed over only if they consent.
-const CONSENTING: [&str; 2] = ["patched", "skipped"];
+const DOCUMENT: &str = "docs/migrate.md";
 
-/// Puts the objects into files, as kubeseal would have written them, and converts these.
-async fn convert(site: &Site<'_>, folder: &Path, objects: &[Value]) -> Result<()> {
-    fs::create_dir(folder.join("upstream"))?;
-    for object in objects {
-        let name = object["metadata"]["name"].as_str().context("no name")?;
-        let print = ["create", "--dry-run=client", "-o", "yaml", "-f", "-"];
-        let text = site.cluster.kubectl(print).stdin(&object.to_string()).run().await?;
-        fs::write(folder.join(format!("upstream/{name}.yaml")), text)?;
+/// Secrets that belong to no object by an ownerReference, with the policy of the native object that shall have them.
+const POLICIES: [(&str, &str); 2] = [("patched", "Merge"), ("skipped", "Orphan")];
+
+/// The one that goes back, and again.
+const UNDECIDED: &str = "plain";
+
+/// A cluster that kseal has taken over, and a folder with the files of its objects.
+struct Migration<'s> {
+    site: &'s Site<'s>,
+    folder: &'s Path,
+    steps: Vec<Step>,
+}
+
+impl Migration<'_> {
+    /// Runs the one script of the document that has these words, with others in the place of its placeholders.
+    async fn step(&self, words: &str, places: &[(&str, &str)]) -> Result<()> {
+        let texts = self.steps.iter().filter_map(|step| match step {
+            Step::Script { text, .. } if text.contains(words) => Some(text),
+            _ => None,
+        });
+        let [text] = texts.collect::<Vec<_>>()[..] else { bail!("{DOCUMENT} has not one script with {words:?}") };
+        let text = places.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to));
+        self.run(&text).await.with_context(|| format!("{DOCUMENT}: {text}"))
     }
-    let script = "
-        git init -q
-        kubectl -n kube-system get secret -o yaml -l sealedsecrets.bitnami.com/sealed-secrets-key > keys.yaml
-        kseal keys fetch --namespace-of-controller kube-system -o prod.yaml
-        echo 'clusters: {prod: {bundle: prod.yaml}}' > .kseal.yaml
-        cp -r upstream native
-        kseal convert --to kseal --key keys.yaml -i native/*.yaml
-        # What is merged into somebody else's Secret says so in the native format.
-        sed -i 's/^spec:$/spec:\\n  target: {creationPolicy: Merge}/' native/patched.yaml";
-    site.cluster.script(folder, script)?.run().await?;
-    Ok(())
+
+    async fn run(&self, text: &str) -> Result<()> {
+        self.site.cluster.script(self.folder, text)?.run().await.map(drop)
+    }
+
+    /// The objects as files, as kubeseal would have written them.
+    async fn write(&self, objects: &[Value]) -> Result<()> {
+        for object in objects {
+            let name = object["metadata"]["name"].as_str().context("no name")?;
+            let print = ["create", "--dry-run=client", "-o", "yaml", "-f", "-"];
+            let text = self.site.cluster.kubectl(print).stdin(&object.to_string()).run().await?;
+            fs::write(self.folder.join(format!("{name}.yaml")), text)?;
+        }
+        Ok(())
+    }
+
+    /// Converts the file of one object and applies it.
+    async fn convert(&self, old: &Case<'_>) -> Result<()> {
+        let name = old.name.as_str();
+        let file = format!("{name}.yaml");
+        let Some((_, policy)) = POLICIES.iter().find(|(other, _)| *other == name) else {
+            return self.step("kseal convert", &[("db.yaml", &file)]).await;
+        };
+        old.annotate_secret("kseal.dev/managed", "true").await?;
+        // The old object may write it, too, until the other one has it. It shall have seen this before.
+        old.right().await?;
+        self.run(&format!(
+            "kseal convert --to kseal --key sealed-secrets-keys.yaml -o native/{file} {file}
+             sed -i 's/^spec:$/spec:\\n  target: {{creationPolicy: {policy}}}/' native/{file}
+             kubectl apply -f native/{file}"
+        ))
+        .await
+    }
 }
 
-/// Whose a Secret is: the UID in its ownerReference, or in the annotation that says so without one.
-fn owner(secret: &Value) -> Value {
-    let metadata = &secret["metadata"];
-    let reference = &metadata["ownerReferences"][0]["uid"];
-    if reference.is_null() { metadata["annotations"]["kseal.dev/owner-uid"].clone() } else { reference.clone() }
-}
-
-/// Waits until upstream's object of this name is gone, and until the garbage collector has seen that.
-async fn is_forgotten(old: &Case<'_>, probe: &Case<'_>) -> Result<()> {
-    wait_until("the old object is gone", SOON, || async {
-        ensure!(old.site.objects.find(&old.path()).await?.is_none(), "it is there");
+/// Waits until the object of this case says that its Secret is right, and the Secret that it is this object's.
+async fn is_handed_to(case: &Case<'_>) -> Result<()> {
+    wait_until(&format!("{} has its Secret", case.path()), SOON, || async {
+        let (object, secret) = (case.object().await?, case.is_right().await?);
+        let metadata = &secret["metadata"];
+        let reference = &metadata["ownerReferences"][0]["uid"];
+        let owner = if reference.is_null() { &metadata["annotations"]["kseal.dev/owner-uid"] } else { reference };
+        ensure!(*owner == object["metadata"]["uid"], "{metadata}");
         Ok(())
     })
-    .await?;
-    probe.gone().await
+    .await
+}
+
+/// What an application sees of a Secret.
+fn content(secret: &Value) -> (&Value, &Value, bool, &Value, &Value) {
+    let metadata = &secret["metadata"];
+    let is_immutable = secret["immutable"].as_bool().unwrap_or_default();
+    (&secret["data"], &secret["type"], is_immutable, &metadata["labels"], &metadata["uid"])
 }
 
 #[test]
@@ -69,77 +109,77 @@ fn objects_of_upstreams_become_native_ones_while_a_watcher_sees_no_secret_change
         for Old { case, .. } in &all {
             case.right().await?;
         }
+        wait_until("the keys are published", SOON, || controller.get("/v1/keys")).await?;
         let secrets = format!("/api/v1/namespaces/{namespace}/secrets");
-        let list = site.objects.get(&secrets).await?;
-        let version = list["metadata"]["resourceVersion"].as_str().context("no version")?;
-        let before: BTreeMap<String, Value> = list["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|secret| (secret["metadata"]["name"].to_string(), secret.clone()))
-            .collect();
+        let before = site.objects.get(&secrets).await?;
 
         let folder = tempfile::tempdir()?;
-        wait_until("the keys are published", SOON, || controller.get("/v1/keys")).await?;
-        convert(&site, folder.path(), &objects).await?;
-        let script = async |text: &str| -> Result<String> {
-            cluster.script(folder.path(), text)?.env("NAMESPACE", &namespace).run().await
-        };
-        // First of all, so that the old objects have seen it before there are two that could write.
-        for Old { case, .. } in all.iter().filter(|old| CONSENTING.contains(&old.case.name.as_str())) {
-            case.annotate_secret("kseal.dev/managed", "true").await?;
-            case.right().await?;
-        }
-        script("kubectl -n $NAMESPACE annotate sealedsecrets.bitnami.com --all kseal.dev/hand-over=native").await?;
-        script("kubectl apply -f native").await?;
-        for Old { case, .. } in &all {
-            let native = case.of(Group::Native);
-            let uid = native.object().await?["metadata"]["uid"].clone();
-            wait_until(&format!("{} is the native object's", case.name), SOON, || async {
-                let secret = native.is_right().await?;
-                ensure!(owner(&secret) == uid, "{}", secret["metadata"]);
-                Ok(())
-            })
+        let migration = Migration { site: &site, folder: folder.path(), steps: steps(DOCUMENT)? };
+        migration.write(&objects).await?;
+        migration
+            .run("git init -q; mkdir keys native; echo 'clusters: {prod: {bundle: keys/prod.yaml}}' > .kseal.yaml")
             .await?;
+        migration.step("> sealed-secrets-keys.yaml", &[]).await?;
+        migration.step("kseal keys fetch", &[]).await?;
+        migration.step("kseal.dev/hand-over=native", &[]).await?;
+        for Old { case, .. } in &all {
+            migration.convert(case).await?;
+            is_handed_to(&case.of(Group::Native)).await?;
         }
+        migration.step("how many are handed over", &[]).await?;
 
-        // Whose garbage is collected after all that was deleted before it.
-        let probe = all[0].case.named("probe");
+        // One of them goes back, and comes again.
+        let undecided = all[0].case.named(UNDECIDED);
+        let places = [("NAMESPACE", namespace.as_str()), ("NAME", UNDECIDED)];
+        migration.step("--cascade=orphan", &places).await?;
+        is_handed_to(&undecided).await?;
+        undecided.annotate_secret("sealedsecrets.bitnami.com/managed", Value::Null).await?;
+        undecided.right().await?;
+        migration.step("kseal.dev/hand-over=native", &[]).await?;
+        migration.run("kubectl apply -f native").await?;
+        is_handed_to(&undecided.of(Group::Native)).await?;
+
+        // What is garbage of a later one is collected after all of theirs would be.
+        let probe = undecided.named("probe");
         probe.apply(&[("password", "hunter2")]).await?;
         probe.right().await?;
-        script("kubectl -n $NAMESPACE delete sealedsecrets.bitnami.com --all").await?;
+        for case in all.iter().map(|old| &old.case).chain([&probe]) {
+            migration
+                .step("delete sealedsecrets.bitnami.com NAME", &[("NAMESPACE", &namespace), ("NAME", &case.name)])
+                .await?;
+        }
+        probe.gone().await?;
         for Old { case, .. } in &all {
-            is_forgotten(case, &probe).await?;
+            is_handed_to(&case.of(Group::Native)).await?;
         }
-        let mut seen = BTreeMap::new();
-        for event in site.objects.events_since(&secrets, version).await? {
-            let (type_, secret) = (&event["type"], &event["object"]);
-            let name = secret["metadata"]["name"].to_string();
-            if name.contains(&probe.name) {
-                continue;
-            }
-            let was = before.get(&name).with_context(|| format!("a new Secret: {name}"))?;
-            ensure!(type_ == "MODIFIED", "{name}: {type_}");
-            let content = |secret: &Value| {
-                let is_immutable = secret["immutable"].as_bool().unwrap_or_default();
-                (secret["data"].clone(), secret["type"].clone(), is_immutable, secret["metadata"]["labels"].clone())
-            };
-            ensure!(content(secret) == content(was), "{name} changed: {secret:#}");
-            ensure!(secret["metadata"]["uid"] == was["metadata"]["uid"], "{name} is another one");
-            *seen.entry(name).or_insert(0) += 1;
-        }
-        // Once each, for its new owner, and once more where it was told to consent.
-        for (name, times) in &seen {
-            let consents = CONSENTING.iter().any(|it| name.contains(it));
-            ensure!(*times == if consents { 2 } else { 1 }, "{name} was written {times} times");
-        }
-        ensure!(seen.len() == all.len(), "{seen:?}");
-
-        // And they are looked after.
-        for Old { case, .. } in &all {
-            let native = case.of(Group::Native);
-            native.right().await?;
-        }
+        ensure_nobody_noticed(&site, &secrets, &before).await?;
         controller.stop().await
     });
+}
+
+/// Of every event since then: what an application sees of a Secret was never different, and who owns it changed once.
+async fn ensure_nobody_noticed(site: &Site<'_>, secrets: &str, before: &Value) -> Result<()> {
+    let version = before["metadata"]["resourceVersion"].as_str().context("no version")?;
+    let named = |secret: &Value| secret["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let known: BTreeMap<String, &Value> =
+        before["items"].as_array().into_iter().flatten().map(|secret| (named(secret), secret)).collect();
+    let mut times = BTreeMap::new();
+    for event in site.objects.events_since(secrets, version).await? {
+        let (type_, secret) = (&event["type"], &event["object"]);
+        let name = named(secret);
+        if name == "probe" {
+            continue;
+        }
+        let was = known.get(&name).with_context(|| format!("a new Secret: {name}"))?;
+        ensure!(type_ == "MODIFIED", "{name}: {type_}");
+        ensure!(content(secret) == content(was), "{name} changed: {secret:#}");
+        *times.entry(name).or_insert(0) += 1;
+    }
+    ensure!(times.len() == known.len(), "{times:?}");
+    for (name, times) in times.iter().filter(|(name, _)| *name != UNDECIDED) {
+        // Once for its new owner, and before that where it was made to consent.
+        let consented = POLICIES.iter().filter(|(other, _)| other == name).count();
+        ensure!(*times == 1 + consented, "{name} was written {times} times");
+    }
+    Ok(())
 }
