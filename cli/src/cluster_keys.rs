@@ -72,7 +72,7 @@ impl ClusterKeys {
     /// # Errors
     /// If there is none, or if it could be several.
     pub(crate) fn find(&self, text: &str) -> Result<&ClusterKey> {
-        match self.matching(text)?[..] {
+        match self.matching(text)[..] {
             [key] => Ok(key),
             [] => Err(self.unknown(text)),
             ref several => {
@@ -85,16 +85,8 @@ impl ClusterKeys {
     }
 
     /// All keys that could be meant.
-    ///
-    /// # Errors
-    /// If too little is said of it.
-    pub(crate) fn matching(&self, text: &str) -> Result<Vec<&ClusterKey>> {
-        if text.strip_prefix(RSA_PREFIX).unwrap_or(text).chars().count() < SHORTEST {
-            return Err(Error::usage(format!("{text} is too short to say which key is meant")).hint(format!(
-                "write {SHORTEST} characters of its fingerprint, or more; `kseal keys list` prints them"
-            )));
-        }
-        Ok(self.keys.iter().filter(|key| key.is_named(text)).collect())
+    pub(crate) fn matching(&self, text: &str) -> Vec<&ClusterKey> {
+        self.keys.iter().filter(|key| is_named(&key.fingerprint, text)).collect()
     }
 
     /// The namespaces that the controller watches; empty for all.
@@ -104,7 +96,7 @@ impl ClusterKeys {
 
     pub(crate) fn unknown(&self, text: &str) -> Error {
         Error::no_key(format!("{} has no key {text}", self.cluster))
-            .hint("`kseal keys list` prints those that it has; --context names another cluster")
+            .hint("`kseal keys list --cluster` prints those that it has; --context names another cluster")
     }
 }
 
@@ -129,14 +121,23 @@ impl ClusterKey {
         short(&self.fingerprint)
     }
 
-    fn is_named(&self, text: &str) -> bool {
-        is_named(&self.fingerprint, text)
-    }
-
     fn order(&self) -> impl Ord + use<> {
         let created = self.created_at.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
         (self.is_rsa(), Reverse(self.seals), Reverse(self.epoch), Reverse(created), self.fingerprint.clone())
     }
+}
+
+/// Checks that enough is said of a key to mean one.
+///
+/// # Errors
+/// If it is too short.
+pub(crate) fn check_name(text: &str) -> Result<()> {
+    if text.strip_prefix(RSA_PREFIX).unwrap_or(text).chars().count() < SHORTEST {
+        return Err(Error::usage(format!("{text:?} is too short to say which key is meant")).hint(format!(
+            "write {SHORTEST} characters of its fingerprint, or more; `kseal keys list --cluster` prints them"
+        )));
+    }
+    Ok(())
 }
 
 /// Whether a fingerprint is this one, or begins so.

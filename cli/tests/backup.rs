@@ -280,3 +280,12 @@ fn what_is_no_key_is_told_of_and_what_may_not_be_read_is_an_error() {
     let run = folder.kseal(&["keys", "export", "--cluster"]).exits_with(4);
     assert!(run.stderr.contains("has no private key in namespace kseal-system"), "{}", run.stderr);
 }
+
+#[test]
+fn keys_do_not_come_over_a_connection_that_is_not_verified() {
+    let (folder, _server) = scene();
+    let insecure = server::kubeconfig("https://127.0.0.1:1", ", insecure-skip-tls-verify: true", "");
+    folder.write("insecure", &insecure);
+    let run = folder.kseal(&["keys", "export", "--kubeconfig", "insecure"]).exits_with(6);
+    assert!(run.stderr.contains("is not verified") && run.stderr.contains("would read the keys"), "{}", run.stderr);
+}

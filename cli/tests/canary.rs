@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "this is test code, outside of a function that says so")]
 
+#[path = "canary/current.rs"]
+mod current;
 #[path = "canary/needles.rs"]
 mod needles;
 #[path = "canary/watch.rs"]
@@ -13,6 +15,8 @@ mod harness;
 mod published;
 #[path = "harness/server.rs"]
 mod server;
+#[path = "harness/used.rs"]
+mod used;
 
 use std::{
     collections::BTreeSet,
@@ -26,10 +30,8 @@ use std::{
 };
 
 use harness::Folder;
-use kseal_api::KeyState;
 use needles::Needles;
-use published::{PATH, Published};
-use serde_json::json;
+use published::fingerprint;
 use server::Server;
 
 const TEXT: &str = "canary in a text, not to be seen";
@@ -103,7 +105,18 @@ const GOOD: &[(&str, &str, &str, May)] = &[
     ("keys export", "keys export --public key.yaml", "", Not),
     ("keys export", "keys export -o out.yaml key.yaml both.pem", "", Write),
     ("keys export", "keys export key.yaml", "", Print),
+    ("keys export", "keys export --cluster -o out.yaml", "", Write),
+    ("keys export", "keys export --cluster", "", Print),
+    ("keys export", "keys export --cluster --seal-for offline-bundle.yaml -o out.yaml", "", Not),
+    ("keys export", "keys export --seal-for offline-bundle.yaml key.yaml both.pem", "", Not),
     ("keys import", "keys import rsa.pem --cert certificate.pem -o out.yaml", "", Write),
+    ("keys import", "keys import --key offline.yaml backup.yaml -o out.yaml", "", Write),
+    ("keys list", "keys list --cluster -o json", "", Not),
+    ("keys rotate", "keys rotate --no-wait", "", Not),
+    ("keys usage", "keys usage KEY", "", Not),
+    ("keys usage", "keys usage --all -o json KEY", "", Not),
+    ("keys retire", "keys retire KEY --force", "", Not),
+    ("keys retire", "keys retire KEY --as compromised", "", Not),
     ("reencrypt", "reencrypt --keys bundle.yaml --key key.yaml --compact native.yaml in-place.yaml", "", Not),
     ("reencrypt", "reencrypt --through-cluster --keys bundle.yaml --key key.yaml native.yaml", "", Not),
     ("migrate", "migrate", "", Not),
@@ -154,9 +167,19 @@ const BAD: &[(&str, &str)] = &[
     ("keys import value -o out.yaml", ""),
     ("keys export plain.yaml", ""),
     ("keys export --public rsa.pem", ""),
+    ("keys export --seal-for bundle.yaml key.yaml", ""),
+    ("keys export --seal-for key.yaml both.pem", ""),
+    ("keys export --cluster --namespace-of-controller echo", ""),
+    ("keys import --key key.yaml backup.yaml -o out.yaml", ""),
+    ("keys list backup.yaml plain.yaml", ""),
+    ("keys rotate --sealed-secrets", ""),
+    ("keys rotate --namespace-of-controller echo", ""),
+    ("keys retire KEY", ""),
+    ("keys retire KEY --as retiring --namespace-of-controller echo", ""),
+    ("keys usage kaaaaaaaa", ""),
     ("convert --to kseal --key key.yaml --keys bundle.yaml plain.yaml", ""),
     ("reencrypt --keys bundle.yaml --key broken-key.yaml native.yaml", ""),
-    ("reencrypt --through-cluster --context here upgraded.yaml", ""),
+    ("reencrypt --through-cluster --context here --namespace-of-controller rotated upgraded.yaml", ""),
     ("reencrypt --through-cluster --kubeconfig kube/away upgraded.yaml", ""),
     ("migrate --kubeconfig kube/away", ""),
     ("verify --key broken-key.yaml native.yaml", ""),
@@ -348,17 +371,20 @@ impl Scene {
         fs::set_permissions(folder.join("editor"), fs::Permissions::from_mode(0o700)).expect("the mode can be set");
         folder.git(&["init", "-q"]).succeeds();
         needles.add("the token", TOKEN.as_bytes());
-        let server = cluster(&folder);
+        let offline = folder.kseal(&["keys", "generate", "--suite", "X25519", "-o", "offline.yaml"]).succeeds().stdout;
+        folder.write("offline-bundle.yaml", &offline);
+        needles.add("the seed of the key that opens the others", &seed(&folder.read("offline.yaml")));
+        let args = ["keys", "export", "--seal-for", "offline-bundle.yaml", "-o", "backup.yaml", "key.yaml", "both.pem"];
+        folder.kseal(&args).succeeds();
+        let server = current::cluster(&folder);
         folder.kseal(&["encrypt", "-o", "upgraded.yaml", "plain.yaml"]).succeeds();
-        // It rotates, so that there is something to ask it for.
-        let keys = vec![published::listed(1, 1, KeyState::Retiring), published::listed(2, 2, KeyState::Active)];
-        let rotated = Published { keys, ..Published::new(1) };
-        server.forgets(PATH).has(PATH, rotated.config_map());
         Self { _alone: alone, folder, needles, _server: server }
     }
 
     /// Runs kseal under watch, and returns its exit code.
     fn run(&self, line: &str, input: &str, may: May) -> i32 {
+        // The key that the cluster publishes.
+        let line = &line.replace("KEY", &fingerprint(1));
         let mut folders = vec![PathBuf::from("/dev/shm")];
         folders.extend(["", "tmp", "run", "bad", ".git", ".git/info"].map(|name| self.folder.join(name)));
         let seen = watch::run(&folders, || {
@@ -430,52 +456,6 @@ impl Scene {
         assert!(left.is_empty(), "kseal {line}: {left:?} stays");
         seen.output.status.code().unwrap_or(-1)
     }
-}
-
-/// A cluster that is the current one, and kubeconfigs by which nobody gets in.
-fn cluster(folder: &Folder) -> Server {
-    let server = Server::start();
-    server.has(PATH, Published::new(1).config_map());
-    let none = r#"{"metadata": {}, "items": []}"#;
-    for group in ["kseal.dev", "bitnami.com"] {
-        for namespace in ["", "namespaces/shop/"] {
-            server.has(&format!("/apis/{group}/v1alpha1/{namespace}sealedsecrets?limit=500"), none);
-        }
-        // What is no API server may say what it was sent.
-        let path = format!("/apis/{group}/v1alpha1/namespaces/echo/sealedsecrets?limit=500");
-        server.says(&path, 500, format!("authorization: Bearer {TOKEN}"));
-    }
-    server.says("/apis/kseal.dev/v1alpha1/namespaces/prod/rewraprequests", 500, format!("Bearer {TOKEN}"));
-    // What clients and people leave where values do not belong.
-    let applied = json!({"kubectl.kubernetes.io/last-applied-configuration": format!("{{\"text\": \"{TEXT}\"}}")});
-    let metadata =
-        json!({"name": "db", "namespace": "prod", "uid": "u", "resourceVersion": "1", "annotations": applied});
-    server.has("/api/v1/secrets?limit=500", json!({"metadata": {}, "items": [{ "metadata": metadata }]}));
-    let container = json!({"args": ["--token", TOKEN], "env": [{"name": "VALUE", "value": TEXT}]});
-    let spec = json!({"template": {"spec": {"containers": [container]}}});
-    let deployment =
-        json!({"metadata": {"name": "sealed-secrets-controller", "namespace": "kube-system"}, "spec": spec});
-    let deployments = |namespace: &str| format!("/apis/apps/v1/namespaces/{namespace}/deployments?limit=500");
-    server.has(&deployments("kube-system"), json!({"metadata": {}, "items": [deployment]}));
-    server.says(&deployments("echo"), 500, format!("Bearer {TOKEN}"));
-    let plugin = |name: &str, text: &str| {
-        folder.write(&format!("kube/{name}.sh"), &format!("#!/bin/sh\n{text}\n"));
-        let path = folder.join(&format!("kube/{name}.sh"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("the mode can be set");
-        folder.write(&format!("kube/{name}"), &server.kubeconfig(&format!("exec: {{command: ./{name}.sh}}")));
-    };
-    plugin("plugin", &format!("echo '{{\"status\": {{\"token\": \"{TOKEN}\"}}}}'"));
-    plugin("failing", &format!("echo {TOKEN}; exit 1"));
-    plugin("talking", &format!("echo 'token: {TOKEN}: {TOKEN}'"));
-    folder.write(".kube/config", &server.kubeconfig(&format!("token: {TOKEN}")));
-    folder.write("kube/broken", &server.kubeconfig(&format!("token: {TOKEN}, {TOKEN}: [")));
-    folder.write("kube/twice", &server.kubeconfig(&format!("token: {TOKEN}, token: {TOKEN}")));
-    folder.write("kube/line-end", &server.kubeconfig(&format!("token: \"{TOKEN}\\n\"")));
-    let oidc = format!("auth-provider: {{name: oidc, config: {{id-token: x.{TOKEN}.y, refresh-token: {TOKEN}}}}}");
-    folder.write("kube/oidc", &server.kubeconfig(&oidc));
-    let proxy = format!(", proxy-url: \"http://ada:{TOKEN}@127.0.0.1:1\"");
-    folder.write("kube/away", &server::kubeconfig("https://127.0.0.1:1", &proxy, &format!("token: {TOKEN}")));
-    server
 }
 
 /// The seed of a key's manifest.

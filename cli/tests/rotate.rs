@@ -47,6 +47,8 @@ fn a_new_key_is_asked_for_by_the_name_of_the_old_one_and_waited_for() {
     let old = fingerprint(1);
     once(&server, PATH, &map(&Published::new(1), 7, None));
     once(&server, PATH, &map(&Published::new(1), 8, Some(&old)));
+    // A server that restarts meanwhile is waited for.
+    server.says_with(PATH, 503, "", "", 1);
     server.has(PATH, map(&rotated(), 9, Some(&old)));
     server.has(&format!("PATCH {PATH}"), json!({"metadata": {}}));
     let run = folder.kseal(&["keys", "rotate"]).succeeds();

@@ -58,7 +58,7 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   kseal keys list                            what .kseal.yaml and KSEAL_KEY_FILE name
   kseal keys list key.yaml tls.crt           the keys of files
-  kseal keys list --cluster                  those of the current context's cluster, and what needs them
+  kseal keys list --cluster                  those of the current cluster, and what needs them
   kseal keys list --context prod -o json     those of another one";
 
 /// List the keys of files, or those of a cluster and what needs them
@@ -123,8 +123,8 @@ const EXPORT_EXAMPLES: &str = "\
 Examples:
   kseal keys export --public old.yaml new.yaml > bundle.yaml
   kseal keys export --context prod -o backup.yaml
-  kseal keys export --context prod --seal-for offline-bundle.yaml -o backup.yaml      for cold storage
-  kseal decrypt --key offline.yaml backup.yaml | kubectl create -f -                  to restore that";
+  kseal keys export --context prod --seal-for offline-bundle.yaml -o sealed-backup.yaml
+  kseal decrypt --key offline.yaml sealed-backup.yaml | kubectl create -f -";
 
 /// Print the bundle of private keys, or the keys themselves as manifests
 ///

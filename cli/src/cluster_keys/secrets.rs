@@ -63,7 +63,7 @@ impl KeySecrets<'_> {
     /// # Errors
     /// If there is none, or several could be meant.
     pub(crate) fn find(&self, keys: &ClusterKeys, text: &str) -> Result<KeySecret> {
-        let key = match keys.matching(text)?[..] {
+        let key = match keys.matching(text)[..] {
             [] => None,
             _ => Some(keys.find(text)?),
         };

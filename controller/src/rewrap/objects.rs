@@ -20,6 +20,8 @@ use crate::settings;
 
 /// Objects that come with an old key, or that could not be read, wait so long.
 const EVERY: Duration = Duration::from_hours(1);
+/// So often one that changes under our hands is looked at again at once.
+const TRIES: u32 = 4;
 /// An object may have 1.4 MB.
 const PAGE: u8 = 16;
 
@@ -105,7 +107,7 @@ impl Work {
                 let body = self.rewrapper.api.get(&format!("{path}?{}", page(&next))).await?;
                 let Ok(found) = serde_json::from_slice::<Page<'_>>(&body) else { break };
                 for object in found.items.into_iter().flatten() {
-                    self.exchange(object.get().as_bytes(), &keys).await?;
+                    self.bring_up_to_date(object.get().as_bytes(), &keys).await?;
                 }
                 next = found.metadata.next;
                 if next.is_empty() {
@@ -116,16 +118,31 @@ impl Work {
         Ok(Some(keys.sealing_key.fingerprint()))
     }
 
-    /// Wraps one object's data keys anew, if it is ours to do. Only as it was read is it changed.
-    async fn exchange(&self, object: &[u8], keys: &Keys) -> Result<(), ApiError> {
-        let Some(request) = Request::read(Group::Native, object) else { return Ok(()) };
-        if request.deleting || request.paused || request.problem().is_some() || is_gitops_owned(object) {
-            return Ok(());
+    /// One that changes under our hands is read again; who changes it again and again has to wait until the next time.
+    async fn bring_up_to_date(&self, object: &[u8], keys: &Keys) -> Result<(), ApiError> {
+        let mut newer: Option<Zeroizing<Vec<u8>>> = None;
+        for _ in 0..TRIES {
+            let Some(path) = self.exchange(newer.as_deref().map_or(object, Vec::as_slice), keys).await? else { break };
+            newer = match self.rewrapper.api.get(&path).await {
+                Ok(object) => Some(object),
+                Err(error) if error.code() == 404 => break,
+                Err(error) => return Err(error),
+            };
         }
-        let (Some(envelope), Ok(place)) = (request.sealed.envelope(), request.sealed.place()) else { return Ok(()) };
+        Ok(())
+    }
+
+    /// Wraps one object's data keys anew, if it is ours to do. Only as it was read is it changed: answers with its path where
+    /// it is another meanwhile.
+    async fn exchange(&self, object: &[u8], keys: &Keys) -> Result<Option<String>, ApiError> {
+        let Some(request) = Request::read(Group::Native, object) else { return Ok(None) };
+        if request.deleting || request.paused || request.problem().is_some() || is_gitops_owned(object) {
+            return Ok(None);
+        }
+        let (Some(envelope), Ok(place)) = (request.sealed.envelope(), request.sealed.place()) else { return Ok(None) };
         let exchanges = keys.own().exchanges(envelope, &place, &mut settings::rng());
         if exchanges.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let path = status::path(Group::Native, &request.namespace, &request.name, "");
         let body = Zeroizing::new(patch(&request, &exchanges, keys).to_string().into_bytes());
@@ -134,10 +151,16 @@ impl Work {
             Ok(_) => {
                 tracing::info!(namespace, name, data_keys = exchanges.len(), "wrapped for the current key");
                 self.rewrapper.metrics.rewrapped("object", exchanges.len(), 0);
-                Ok(())
+                Ok(None)
             }
-            // It was changed meanwhile, or is gone, or somebody forbids it: the next time tells.
-            Err(error) if matches!(error.code(), 404 | 409 | 422) => Ok(()),
+            Err(error) if error.code() == 409 => Ok(Some(path)),
+            // It is gone, or somebody forbids it: that one is no reason to leave the others.
+            Err(error) if matches!(error.code(), 403 | 404 | 422) => {
+                let category = error.category();
+                tracing::debug!(namespace, name, category, "was not wrapped for the current key");
+                self.rewrapper.metrics.rewrapped("object", 0, exchanges.len());
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

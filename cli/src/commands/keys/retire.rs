@@ -8,7 +8,7 @@ use kseal_api::{KeyState, names};
 use crate::{
     args::RetireArgs,
     cluster::{Cluster, Described, PatchKind},
-    cluster_keys::{ClusterKey, ClusterKeys, KeySecret, KeySecrets, Named, Needs},
+    cluster_keys::{self, ClusterKey, ClusterKeys, KeySecret, KeySecrets, Named, Needs},
     commands::DONE,
     error::{Error, Result},
     output::Output,
@@ -23,6 +23,7 @@ const NAMED: usize = 10;
 
 pub(crate) fn run(args: RetireArgs, environment: &Environment, output: &Output) -> Result<u8> {
     let RetireArgs { key, state, force, published } = args;
+    cluster_keys::check_name(&key)?;
     let publishing = published.settle(environment);
     let cluster = Cluster::connect(&publishing.access)?;
     let keys = ClusterKeys::read(&publishing, &cluster)?;

@@ -48,7 +48,7 @@ pub(crate) fn run(args: RotateArgs, environment: &Environment, output: &Output) 
             output.data(format!("{new}\n").as_bytes())?;
         }
         None => output.note(format!(
-            "asked {} for a key after {}; `kseal keys list` shows when it is there",
+            "asked {} for a key after {}; `kseal keys list --cluster` shows when it is there",
             cluster.name,
             short(&old)
         )),
@@ -110,7 +110,7 @@ impl Rotation<'_> {
         let path = self.publishing.path()?;
         let what = format!("change ConfigMap {}/{}", self.publishing.namespace, names::PUBLIC_KEYS);
         let hint = "it takes the right to patch this one ConfigMap; ask who runs the cluster";
-        let look = "`kseal keys list` shows whether a new key is there: look before you ask for one again";
+        let look = "`kseal keys list --cluster` shows whether a new key is there: look before you ask for one again";
         for attempt in 1.. {
             if let Some(new) = self.other(&published, old) {
                 return Ok(Some(new));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     args::{ReportFormat, UsageArgs},
     cluster::{Cluster, Counted},
-    cluster_keys::{ClusterKey, ClusterKeys, Named, Needs},
+    cluster_keys::{self, ClusterKey, ClusterKeys, Named, Needs},
     commands::DONE,
     error::{Error, Result},
     output::Output,
@@ -20,13 +20,14 @@ use crate::{
 
 pub(crate) fn run(args: UsageArgs, environment: &Environment, output: &Output) -> Result<u8> {
     let UsageArgs { key, all, report, published } = args;
+    cluster_keys::check_name(&key)?;
     let publishing = published.settle(environment);
     let cluster = Cluster::connect(&publishing.access)?;
     let found = ClusterKeys::read(&publishing, &cluster)?;
     if all {
         // Objects may name a key that the cluster has forgotten.
         let key = match key.parse::<Fingerprint>() {
-            Ok(_) if found.matching(&key)?.is_empty() => ClusterKey::forgotten(&key),
+            Ok(_) if found.matching(&key).is_empty() => ClusterKey::forgotten(&key),
             _ => found.find(&key)?.clone(),
         };
         let needs = Needs::of(&key.fingerprint, &cluster, found.watched())?;
