@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod cluster;
+pub mod document;
 pub mod openmetrics;
 pub mod reader;
 pub mod site;

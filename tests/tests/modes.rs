@@ -4,6 +4,8 @@
 mod keys;
 #[path = "modes/kubeseal.rs"]
 mod kubeseal;
+#[path = "modes/migration.rs"]
+mod migration;
 #[path = "modes/namespaced.rs"]
 mod namespaced;
 #[path = "kubeseal/program.rs"]

@@ -15,6 +15,8 @@ mod foreign;
 mod keys;
 #[path = "security/limits.rs"]
 mod limits;
+#[path = "security/planting.rs"]
+mod planting;
 #[path = "security/quiet.rs"]
 mod quiet;
 #[path = "security/replay.rs"]

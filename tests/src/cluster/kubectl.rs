@@ -1,8 +1,11 @@
-//! kubectl and kseal, as a person would run them.
+//! kubectl, kseal and scripts that call them, as a person would run them.
 
 use std::{
+    env,
     fmt::Write as _,
+    fs,
     io::Write as _,
+    os::unix::fs::symlink,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -12,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::Cluster;
 
-/// A run of kubectl, or of kseal, that has not begun.
+/// A run of kubectl, of kseal, or of a shell, that has not begun.
 #[must_use = "it runs by `run` or `output`"]
 pub struct Kubectl {
     command: Command,
@@ -37,6 +40,31 @@ impl Cluster {
         let mut command = Command::new(super::programs::kseal()?);
         command.args(arguments).current_dir(folder).env_clear();
         command.env("KUBECONFIG", self.admin_kubeconfig()).env("HOME", folder);
+        Ok(Kubectl { command, stdin: Vec::new() })
+    }
+
+    /// bash with this script, as the admin, in a folder; the first command that fails ends it. It finds `kubectl` and
+    /// `kseal`, which is built unless that is done.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn script(&self, folder: &Path, text: &str) -> Result<Kubectl> {
+        let programs = self.guard.folder().join("bin");
+        if !programs.exists() {
+            fs::create_dir(&programs)?;
+            let kubectl = self.programs.command("kubectl");
+            // The program of all programs is kubectl if that is its name.
+            if Path::new(kubectl.get_program()).is_absolute() {
+                symlink(kubectl.get_program(), programs.join("kubectl"))?;
+            }
+            symlink(super::programs::kseal()?, programs.join("kseal"))?;
+        }
+        let rest = super::settings::search_path();
+        let path = env::join_paths([programs].into_iter().chain(env::split_paths(&rest)))?;
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", text]).current_dir(folder).env_clear().env("PATH", path);
+        command.env("KUBECONFIG", self.admin_kubeconfig()).env("HOME", folder);
+        command.env("KUBECACHEDIR", self.guard.folder().join("kubectl-cache"));
         Ok(Kubectl { command, stdin: Vec::new() })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use http::{Method, Request};
 use kseal_core::reconcile::{Group, status};
 use kube::Client;
@@ -39,6 +39,19 @@ impl Objects {
             Err(error) if is_not_found(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Every event of a collection since that resourceVersion, as a watch shows it.
+    ///
+    /// # Errors
+    /// The API server refuses, or does not know that version any more.
+    pub async fn events_since(&self, collection: &str, version: &str) -> Result<Vec<Value>> {
+        let path = format!("{collection}?watch=true&resourceVersion={version}&timeoutSeconds=1");
+        let request = Request::get(&path).body(Vec::new())?;
+        let text = self.client.request_text(request).await.with_context(|| path.clone())?;
+        let events: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        ensure!(events.iter().all(|event| event["type"] != "ERROR"), "{path}: {events:?}");
+        Ok(events)
     }
 
     /// Makes the object as it stands, or changes it to that: server-side apply, so what was applied before and is no more

@@ -1,4 +1,4 @@
-//! Backup and restore of keys, as `docs/operate.md` tells.
+//! Backup and restore of keys, as `docs/recovery.md` tells.
 
 use std::fs;
 

@@ -6,7 +6,10 @@ use kseal_core::reconcile::Group;
 use kseal_tests::{cluster::wait_until, site::SOON};
 use serde_json::{Value, json};
 
-use crate::attacker::{Attacker, ITEMS, OWN, attack, attack_own, controller, site};
+use crate::{
+    attacker::{Attacker, ITEMS, OWN, attack, attack_own, controller, site},
+    planting::overwrite_a_key_of_any_name,
+};
 
 /// Types that are a right, each with the items by which it would be used.
 const RIGHTS: [(&str, &[(&str, &str)]); 4] = [
@@ -113,6 +116,7 @@ fn where_the_keys_are_no_right_comes_of_an_object_either() {
             }
         }
         ensure!(key_secrets().await? == before);
+        overwrite_a_key_of_any_name(&attacker).await?;
 
         // What upstream's users have here all the same.
         let ordinary = attacker.case(Group::Upstream, "ordinary");

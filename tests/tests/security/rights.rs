@@ -44,10 +44,20 @@ pub(crate) async fn use_its_own(site: &Site<'_>, first: Controller) -> Result<Co
         Ok(())
     })
     .await?;
+    // Seconds after it leads: objects that came and went meanwhile are told together.
+    wait_until("what needs which key is told", SOON, || site.usage()).await?;
     let second = site.start(ControllerOptions::default()).await?;
     first.stop().await?;
     wait_until("the second leads", SOON, || async {
         ensure!((second.metric("kseal_leader").await? - 1.0).abs() < f64::EPSILON);
+        Ok(())
+    })
+    .await?;
+    let more = Keys::new()?;
+    site.add_keys(&more).await?;
+    wait_until("the second tells of another key", SOON, || async {
+        let usage = site.usage().await?;
+        ensure!(usage.keys.contains_key(&more.fingerprint()), "{usage:?}");
         Ok(())
     })
     .await?;
