@@ -99,11 +99,31 @@ pub(crate) struct KeyArgs {
     )]
     pub sealed_secrets_key_renew_period: Duration,
     /// Answer RewrapRequests: wrap data keys for the current sealing key. Needs deploy/components/rewrap-requests
-    #[arg(long, env = "KSEAL_REWRAP_REQUESTS", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "KSEAL_REWRAP_REQUESTS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        hide_env_values = true
+    )]
     pub rewrap_requests: bool,
     /// Wrap sealed objects of the cluster for the current sealing key, but for those that Argo CD or Flux own. Needs
     /// deploy/components/rewrap-objects
-    #[arg(long, env = "KSEAL_REWRAP_OBJECTS", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "KSEAL_REWRAP_OBJECTS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        hide_env_values = true
+    )]
     pub rewrap_objects: bool,
     /// How the Secrets of new RSA keys begin, and what the oldest release of sealed-secrets named its only key
     #[arg(
@@ -292,6 +312,10 @@ mod tests {
     fn values_are_read() {
         let args = parse(&["--watch-namespaces", "a,b-1", "--suite", "X25519", "--retry-period", "1m1.5s"]).unwrap();
         assert_eq!(args.cluster.watch_namespaces, ["a", "b-1"]);
+        assert!(!args.keys.rewrap_requests);
+        let switched = parse(&["--rewrap-requests", "--rewrap-objects=true"]).unwrap().keys;
+        assert!(switched.rewrap_requests && switched.rewrap_objects);
+        assert!(!parse(&["--rewrap-objects=false"]).unwrap().keys.rewrap_objects);
         assert_eq!(args.keys.suite, SuiteName::X25519);
         assert_eq!(args.election.retry_period, Duration::from_millis(61_500));
     }

@@ -1,5 +1,7 @@
 //! What becomes of keys over the years: they rotate, are used, marked, and wrapped anew, with the rights that `deploy/` gives.
 
+#[path = "keys_in_use/command_line.rs"]
+mod command_line;
 #[path = "keys_in_use/failing.rs"]
 mod failing;
 #[path = "keys_in_use/objects.rs"]

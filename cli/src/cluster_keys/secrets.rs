@@ -1,7 +1,6 @@
 //! The Secrets of a cluster's private keys, of which only the metadata leaves the server here.
 
 use kseal_api::{KeyState, names};
-use serde::Deserialize;
 
 use super::{ClusterKey, ClusterKeys, is_named};
 use crate::{
@@ -20,20 +19,6 @@ pub(crate) struct KeySecrets<'c> {
 pub(crate) struct KeySecret {
     pub fingerprint: String,
     pub metadata: Metadata,
-}
-
-/// A page of a collection.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: PageMetadata,
-    items: Vec<Described>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
 }
 
 impl KeySecret {
@@ -138,21 +123,14 @@ impl KeySecrets<'_> {
         let namespace = segment("--namespace-of-controller", self.namespace)?;
         let mut found = Vec::new();
         for label in [names::KEY_STATE, names::UPSTREAM_KEY] {
-            let path = format!("/api/v1/namespaces/{namespace}/secrets?labelSelector={}&limit=500", query(label));
-            let mut next = String::new();
-            loop {
-                let page: Page = self.cluster.list_metadata(&format!("{path}{next}")).map_err(|failure| {
-                    failure.wanting(&format!("the Secrets of keys in namespace {namespace}"), RIGHTS)
-                })?;
-                found.extend(page.items.into_iter().filter_map(|Described { metadata }| {
-                    let fingerprint = metadata.annotation(names::FINGERPRINT)?.to_owned();
-                    Some(KeySecret { fingerprint, metadata })
-                }));
-                match page.metadata.next.filter(|token| !token.is_empty()) {
-                    Some(token) => next = format!("&continue={}", query(&token)),
-                    None => break,
-                }
-            }
+            let path = format!("/api/v1/namespaces/{namespace}/secrets?labelSelector={}", query(label));
+            let on = |Described { metadata }: Described| {
+                let fingerprint = metadata.annotation(names::FINGERPRINT).map(ToOwned::to_owned);
+                found.extend(fingerprint.map(|fingerprint| KeySecret { fingerprint, metadata }));
+            };
+            self.cluster
+                .each_metadata(&path, on)
+                .map_err(|failure| failure.wanting(&format!("the Secrets of keys in namespace {namespace}"), RIGHTS))?;
         }
         Ok(found)
     }

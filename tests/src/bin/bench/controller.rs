@@ -5,6 +5,7 @@
 //! and by the controller (its metrics). How each figure is taken is told in `docs/performance.md`.
 
 mod arrival;
+mod asking;
 mod field;
 mod keys;
 mod large;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use kseal_tests::cluster::{AuditEvent, Cluster, Options};
 use tokio::time::Instant;
 
-use super::{Plan, field::Field, memory, pace::Counted, resync, usage::Memory};
+use super::{Plan, asking, field::Field, memory, pace::Counted, resync, usage::Memory};
 use crate::table::{MIB, Table};
 
 const NAMESPACES: usize = 100;
@@ -64,6 +64,7 @@ pub(super) async fn rows(plan: &Plan, table: &mut Table) -> Result<()> {
     field.in_sync(&controller, &recipe, count).await?;
     let took = begun.elapsed();
     let counted = Counted::read(&controller.metrics().await?);
+    asking::rows(&field, count, table).await?;
     controller.stop().await?;
     let events = cluster.audit().await?;
     let asked = Asked::of(&events[before..], &user, kseal.namespace()?);
