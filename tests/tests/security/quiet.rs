@@ -80,6 +80,13 @@ fn a_thousand_objects_cost_nothing_while_nothing_happens_and_nothing_at_a_restar
             site.apply_all((0..HALF).map(|index| of(index).sealed(ITEMS)).collect::<Result<Vec<_>>>()?).await?;
         }
         all_are_right(&controller).await?;
+        // Seconds later it tells which keys they need.
+        wait_until("all objects are told to need their keys", SOON, || async {
+            let told: usize = site.usage().await?.keys.values().map(|key| key.objects).sum();
+            ensure!(told == 2 * usize::from(HALF), "{told} are");
+            Ok(())
+        })
+        .await?;
         let made = requests(&site).await?;
         for namespace in &namespaces {
             ensure!(cost_two_writes(&made, namespace)? == usize::from(HALF));
