@@ -4,6 +4,7 @@
 //! No value is opened, and a data key is in memory only between the two wraps. Whom it is wrapped for is the key that this
 //! controller holds and nobody else's word: not that of the request, and not that of the publication.
 
+mod known;
 mod objects;
 mod requests;
 

@@ -209,6 +209,9 @@ impl Engine {
 
     async fn tell_wrong(&self, job: &Job, request: &Request, trouble: &Trouble, after: Option<Duration>) -> Done {
         let category = trouble.category();
+        if matches!(trouble, Trouble::HandedOver) {
+            return Done::Left;
+        }
         self.context.metrics.reconcile_failed(category);
         if category == TERMINATING {
             return Done::Left;

@@ -1,123 +1,28 @@
 //! Answers each `RewrapRequest` once, one after the other, and takes those away that nobody takes back.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
 use kseal_api::{MAX_REWRAP_DATA_KEYS, REWRAP_COMPLETE, RewrapRequestSpec, RewrapRequestStatus, RewrappedObject};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval, sleep};
 use zeroize::Zeroizing;
 
+use super::known::{Head, Name, Requests};
 use super::{Keys, PAUSE, Rewrapper, Work};
 use crate::api::{ApiError, PatchKind};
 use crate::settings;
 use crate::watch::{Accept, Event, Source, follow};
 
-/// Who asked has his answer long before.
-const LIFE: Duration = Duration::from_mins(5);
 /// How often it is looked for those that are older.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How many requests are kept in mind; others wait until those are gone.
-const MANY: usize = 4_096;
-
-/// Namespace and name.
-type Name = (String, String);
-
-/// The requests that there are.
-#[derive(Default)]
-struct Requests {
-    known: Mutex<Known>,
-    more: Notify,
-}
-
-#[derive(Default)]
-struct Known {
-    /// UID, and since when it is known.
-    since: HashMap<Name, (String, Instant)>,
-    waiting: BTreeSet<Name>,
-}
-
-/// A request, as far as it means something.
-#[derive(Deserialize)]
-struct Head {
-    metadata: Metadata,
-    #[serde(default)]
-    status: Option<RewrapRequestStatus>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    namespace: String,
-    name: String,
-    uid: String,
-    resource_version: String,
-    #[serde(default)]
-    generation: i64,
-    #[serde(default)]
-    deletion_timestamp: Option<String>,
-}
 
 #[derive(Deserialize)]
 struct Body {
     #[serde(default)]
     spec: RewrapRequestSpec,
-}
-
-impl Head {
-    fn is_answered(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.observed_generation == self.metadata.generation)
-    }
-
-    fn name(&self) -> Name {
-        (self.metadata.namespace.clone(), self.metadata.name.clone())
-    }
-}
-
-impl Requests {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // What was noted before a panic elsewhere still holds.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn observe(&self, namespace: Option<&str>, event: &Event<'_>, now: Instant) {
-        let read = |object: &[u8]| serde_json::from_slice::<Head>(object).ok();
-        let mut known = self.known();
-        match event {
-            // What is still there is told once more.
-            Event::Started => {
-                let is_elsewhere = |name: &Name| namespace.is_some_and(|namespace| namespace != name.0);
-                known.since.retain(|name, _| is_elsewhere(name));
-                known.waiting.retain(is_elsewhere);
-            }
-            Event::Present { object, .. } => {
-                let Some(head) = read(object) else { return };
-                let name = head.name();
-                if known.since.len() >= MANY && !known.since.contains_key(&name) {
-                    return;
-                }
-                let entry = known.since.entry(name.clone()).or_insert_with(|| (head.metadata.uid.clone(), now));
-                if entry.0 != head.metadata.uid {
-                    *entry = (head.metadata.uid.clone(), now);
-                }
-                if !head.is_answered() {
-                    known.waiting.insert(name);
-                    self.more.notify_one();
-                }
-            }
-            Event::Gone { object } => {
-                let Some(head) = read(object) else { return };
-                known.since.remove(&head.name());
-                known.waiting.remove(&head.name());
-            }
-            Event::Synced { .. } | Event::Answered | Event::Lost { .. } => {}
-        }
-    }
 }
 
 impl Work {
@@ -147,7 +52,7 @@ impl Work {
     async fn answer_all(&self, requests: &Requests) {
         loop {
             let more = requests.more.notified();
-            let next = requests.known().waiting.pop_first();
+            let next = requests.known().next();
             let Some(name) = next else {
                 more.await;
                 continue;
@@ -156,7 +61,7 @@ impl Work {
                 Ok(true) => continue,
                 Ok(false) => {
                     sleep(PAUSE).await;
-                    requests.known().waiting.insert(name);
+                    requests.known().again(name);
                     continue;
                 }
                 Err(error) => error,
@@ -167,7 +72,7 @@ impl Work {
             // What the server finds wrong with the answer itself does not pass.
             if !matches!(error.code(), 400 | 413 | 422) {
                 sleep(PAUSE).await;
-                requests.known().waiting.insert(name);
+                requests.known().again(name);
             }
         }
     }
@@ -226,14 +131,7 @@ impl Work {
         let mut ticks = interval(SWEEP);
         loop {
             ticks.tick().await;
-            let is_old = |(_, (_, since)): &(&Name, &(String, Instant))| since.elapsed() >= LIFE;
-            let old: Vec<(Name, String)> = requests
-                .known()
-                .since
-                .iter()
-                .filter(is_old)
-                .map(|(name, (uid, _))| (name.clone(), uid.clone()))
-                .collect();
+            let old = requests.known().old(Instant::now());
             for ((namespace, name), uid) in old {
                 let path = format!("{}/{name}", collection(Some(&namespace)));
                 match self.rewrapper.api.delete(&path, &uid).await {

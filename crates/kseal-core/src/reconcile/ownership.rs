@@ -46,6 +46,10 @@ pub fn ownership(request: &Request, live: &LiveSecret, predecessor: Option<Uid>)
         return Err(Trouble::SecretDeleting);
     }
     let own = live.claim.owner == Some(request.short_uid());
+    // Its own consent, which upstream's kind goes by, is still there when another one has taken it.
+    if request.hands_over && !own && live.claim.owner.is_some() {
+        return Err(Trouble::HandedOver);
+    }
     match request.group {
         Group::Native => native(request.policy, live, own, predecessor),
         Group::Upstream => upstream(request.policy, live, own),
@@ -171,6 +175,23 @@ mod tests {
         assert!(handed(live(Some("old"), &json!({}))));
         assert!(!handed(live(Some("u2"), &json!({}))));
         assert!(!handed(live(None, &json!({}))));
+    }
+
+    #[test]
+    fn what_was_handed_over_is_left_to_who_took_it() {
+        let object = |annotations: &Value| {
+            let metadata = json!({"name": "db", "namespace": "prod", "uid": "old", "resourceVersion": "1", "annotations": annotations});
+            Request::read(Group::Upstream, json!({"metadata": metadata, "spec": {}}).to_string().as_bytes()).unwrap()
+        };
+        let hands_over = object(&json!({"kseal.dev/hand-over": "native"}));
+        for consent in ["managed", "patch"] {
+            let annotations = json!({format!("sealedsecrets.bitnami.com/{consent}"): "true"});
+            let taken = live(Some("new"), &annotations);
+            assert_eq!(decide(&hands_over, &taken), Err("HandedOver"), "{consent}");
+            assert!(decide(&object(&json!({})), &taken).is_ok(), "{consent}");
+            assert!(decide(&hands_over, &live(None, &annotations)).is_ok(), "nobody has it yet");
+            assert!(decide(&hands_over, &live(Some("old"), &annotations)).is_ok(), "it is still its own");
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub enum Trouble {
     KeySecret,
     /// This Secret of the controller's own namespace is not made from a sealed object.
     OwnNamespace,
+    /// Upstream's object hands over, and its Secret is another object's by now: it is left alone, and nothing is told.
+    HandedOver,
     /// The Secret exists, belongs to something else, and does not consent.
     NotOwned,
     /// The Secret into which items are to be merged does not consent.
@@ -78,7 +80,7 @@ impl Trouble {
             },
             Self::Unsupported(_) => "unsupported",
             Self::Reserved(_) | Self::ForbiddenType(_) | Self::KeySecret | Self::OwnNamespace => "refused",
-            Self::NotOwned | Self::NotConsenting | Self::MergedByAnother => "not-owned",
+            Self::NotOwned | Self::NotConsenting | Self::MergedByAnother | Self::HandedOver => "not-owned",
             Self::TargetMissing | Self::SecretDeleting => "waiting",
             Self::TypeDiffers | Self::Immutable => "unchangeable",
             Self::Api { category, .. } => category,
@@ -114,6 +116,7 @@ impl Trouble {
             Self::ForbiddenType(_) => "ForbiddenType",
             Self::KeySecret => "KeySecret",
             Self::OwnNamespace => "OwnNamespace",
+            Self::HandedOver => "HandedOver",
             Self::NotOwned => "NotOwned",
             Self::NotConsenting => "NotConsenting",
             Self::MergedByAnother => "MergedByAnother",
@@ -145,6 +148,7 @@ impl Trouble {
             Self::ForbiddenType(type_) => format!("Secrets of type {type_} are not made from sealed objects"),
             Self::KeySecret => "the Secret is, or would be, a private key of the controller; take another name, and no label of key Secrets".into(),
             Self::OwnNamespace => "this Secret of the controller's own namespace is not made from sealed objects; use another namespace or name".into(),
+            Self::HandedOver => "the Secret is the native object's by now; this object can be deleted".into(),
             Self::NotOwned if group == Group::Upstream => {
                 format!("failed update: Resource \"{name}\" already exists and is not managed by SealedSecret")
             }
