@@ -62,6 +62,42 @@ fn who_looks_after_keys_asks_for_one_and_old_objects_go_on() {
 }
 
 #[test]
+fn keys_follow_each_other_as_time_goes_by_also_over_a_change_of_leaders() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        let site = Site::bare(&cluster, "deploy").await?;
+        let options = || ControllerOptions {
+            arguments: vec!["--key-renew-period=3s".to_owned()],
+            ..ControllerOptions::default()
+        };
+        let controller = site.start(options()).await?;
+        let case = site.case(Group::Native).await?;
+        let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+        site.objects.apply(&sealed_for(&[&first], Scope::Strict, (&case.namespace, "old"), ITEMS)?).await?;
+        let second = site.next_key(&first).await?;
+        controller.stop().await?;
+        let controller = site.start(options()).await?;
+        let third = site.next_key(&second).await?;
+        ensure!(site.published().await?.get(third.fingerprint()).context("listed")?.epoch >= 3);
+        controller.stop().await?;
+        // Whoever says so keeps the one that there is.
+        let never = ControllerOptions { arguments: vec!["--key-renew-period=0s".to_owned()], ..options() };
+        let _controller = site.start(never).await?;
+        let last = site.sealing_key().await?;
+        let created = site.published().await?.get(last.fingerprint()).context("listed")?.created_at.clone();
+        let is_older = || async {
+            let age = kseal_controller::settings::now().duration_since(created.parse()?);
+            ensure!(age.as_secs() >= 6, "{age}");
+            Ok(())
+        };
+        wait_until("two periods are over", SOON, is_older).await?;
+        ensure!(site.sealing_key().await?.fingerprint() == last.fingerprint());
+        case.named("old").holds(ITEMS).await?;
+        Ok(())
+    });
+}
+
+#[test]
 fn rsa_keys_are_renewed_on_demand_where_they_are_made() {
     run(async {
         let cluster = Cluster::start(Options::default()).await?;
