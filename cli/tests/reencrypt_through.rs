@@ -507,6 +507,9 @@ fn recipients_that_only_go_are_taken_out_where_the_cluster_opens_the_rest() {
     controller.lock().unwrap().held = vec![2];
     scene.through(&["db.yaml"]).succeeds();
     assert_eq!(scene.folder.read("db.yaml"), text);
+    let sent = controller.lock().unwrap().made[0].1.objects[0].data_keys.clone();
+    let sent: Vec<&String> = sent.values().flat_map(|data_key| data_key.recipients.keys()).collect();
+    assert_eq!(sent, [&fingerprint(2)], "it has to open by the one that stays");
 }
 
 #[test]

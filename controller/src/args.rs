@@ -125,6 +125,16 @@ pub(crate) struct KeyArgs {
         hide_env_values = true
     )]
     pub rewrap_objects: bool,
+    /// How old a sealing key must be before objects are wrapped for it, so that it is in a backup by then
+    #[arg(
+        long,
+        env = "KSEAL_REWRAP_OBJECTS_AFTER",
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = duration,
+        hide_env_values = true
+    )]
+    pub rewrap_objects_after: Duration,
     /// How the Secrets of new RSA keys begin, and what the oldest release of sealed-secrets named its only key
     #[arg(
         long,

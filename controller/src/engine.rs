@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::keys::{HeldKeys, Needs};
+use crate::keys::{HeldKeys, Needs, Published};
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source, follow};
 use state::{Done, Job, Kind, State};
@@ -41,6 +41,8 @@ pub struct Context {
     pub keys: watch::Receiver<Arc<HeldKeys>>,
     /// What needs which key, as it changes.
     pub needs: watch::Sender<Needs>,
+    /// What is published.
+    pub published: watch::Receiver<Option<Arc<Published>>>,
     /// What is counted.
     pub metrics: Metrics,
     /// The wall clock.
@@ -293,6 +295,17 @@ impl Engine {
         }
     }
 
+    /// The native keys that are held or published.
+    fn known_keys(&self) -> BTreeSet<String> {
+        let held = Arc::clone(&self.context.keys.borrow());
+        let mut known: BTreeSet<String> =
+            held.ledger.native.iter().map(|key| key.public.fingerprint().to_string()).collect();
+        if let Some(published) = &*self.context.published.borrow() {
+            known.extend(published.keys().iter().cloned());
+        }
+        known
+    }
+
     /// Renews the gauges, and what is known of the use of keys.
     async fn count(&self) {
         let mut ticks = tokio::time::interval(CENSUS);
@@ -307,7 +320,8 @@ impl Engine {
             for ((group, state), count) in census.objects {
                 metrics.objects(group.as_str(), state, count);
             }
-            let now = self.state().usage().map(Arc::new);
+            let known = self.known_keys();
+            let now = self.state().usage(&known).map(Arc::new);
             self.context.needs.send_if_modified(|needs| {
                 let is_other = *needs != now;
                 *needs = now;

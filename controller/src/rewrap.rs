@@ -11,6 +11,7 @@ mod requests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kseal_core::OwnKeys;
 use kseal_crypto::PublicKey;
 use kube::Client;
@@ -32,6 +33,8 @@ pub struct RewrapSettings {
     pub requests: bool,
     /// Whether objects of the cluster are kept up to date.
     pub objects: bool,
+    /// How old a key must be before they are wrapped for it.
+    pub objects_after: Duration,
     /// The namespaces; none for all.
     pub namespaces: Vec<String>,
 }
@@ -69,6 +72,8 @@ struct Work {
 struct Keys {
     held: Arc<HeldKeys>,
     sealing_key: PublicKey,
+    /// When that was made, if that can be read.
+    created_at: Option<Timestamp>,
 }
 
 impl Work {
@@ -77,7 +82,7 @@ impl Work {
         let uid = self.uid.get_or_try_init(|| cluster_uid(&self.rewrapper.api)).await?;
         let held = Arc::clone(&self.rewrapper.held.borrow());
         let key = held.ledger.sealing_key(uid).filter(|_| held.synced);
-        Ok(key.map(|key| Keys { sealing_key: key.public, held }))
+        Ok(key.map(|key| Keys { sealing_key: key.public, created_at: key.created_at.parse().ok(), held }))
     }
 
     /// Each namespace that is looked after, or none for all at once.

@@ -144,6 +144,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             settings: RewrapSettings {
                 requests: settings.rewrap_requests,
                 objects: settings.rewrap_objects,
+                objects_after: settings.rewrap_objects_after,
                 namespaces: settings.watch_namespaces.clone(),
             },
             held: keys.clone(),
@@ -155,6 +156,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             api: Api::new(client.clone()),
             keys: keys.clone(),
             needs: counted,
+            published: published.clone(),
             metrics: metrics.clone(),
             clock: settings::now,
             jitter: settings::jitter,

@@ -38,6 +38,7 @@ pub struct Settings {
     pub sealed_secrets_key_prefix: String,
     pub rewrap_requests: bool,
     pub rewrap_objects: bool,
+    pub rewrap_objects_after: Duration,
     /// None for never.
     pub key_renew_period: Option<Duration>,
     /// None for never.
@@ -107,6 +108,7 @@ impl Settings {
             sealed_secrets_key_prefix: keys.sealed_secrets_key_prefix,
             rewrap_requests: keys.rewrap_requests,
             rewrap_objects: keys.rewrap_objects,
+            rewrap_objects_after: keys.rewrap_objects_after,
             key_renew_period: Some(keys.key_renew_period).filter(|period| !period.is_zero()),
             sealed_secrets_key_renew_period: Some(keys.sealed_secrets_key_renew_period)
                 .filter(|period| !period.is_zero()),

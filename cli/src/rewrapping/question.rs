@@ -77,6 +77,11 @@ impl Through {
         }
         let mut own: Vec<_> =
             bundle.keys.iter().filter(|key| data_key.recipients.contains_key(&key.public.fingerprint())).collect();
+        if case.add.is_empty() {
+            // Others only go: it has to open by the one that stays.
+            let newest = bundle.sealing_key().map(|key| key.public.fingerprint());
+            own.retain(|key| Some(key.public.fingerprint()) == newest);
+        }
         if own.is_empty() {
             return Err(no(format!("is not sealed for any key of {cluster}")).hint(give));
         }

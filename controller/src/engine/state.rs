@@ -80,6 +80,8 @@ pub(super) enum Done {
         after: Option<Duration>,
         /// The keys that it waits for; none are named by upstream's kind.
         keys: BTreeSet<Fingerprint>,
+        /// Whether it is its contents that are wrong.
+        is_closed: bool,
     },
     /// It is not there, or is to be left alone.
     Left,
@@ -97,6 +99,8 @@ pub(super) struct State {
     keysets: KeySets,
     /// The keys that are compromised.
     compromised: BTreeSet<String>,
+    /// Whether that was told once.
+    knows_compromised: bool,
     running: HashMap<Arc<str>, usize>,
     /// How many objects of one namespace may be worked on at once.
     share: usize,
@@ -133,6 +137,7 @@ impl State {
             waiting: Waiting::default(),
             keysets: KeySets::default(),
             compromised: BTreeSet::new(),
+            knows_compromised: false,
             running: HashMap::new(),
             share,
             bodies: 0,

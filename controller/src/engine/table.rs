@@ -34,6 +34,7 @@ pub(super) struct Entry {
 pub(super) type Round = u32;
 
 /// What is kept in mind of an object.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Record {
     pub(super) uid: Uid,
     pub(super) digest: Digest,
@@ -44,8 +45,10 @@ pub(super) struct Record {
     pub(super) hands_over: bool,
     /// Whether its status says that a compromised key opened it.
     pub(super) tells_of_compromised: bool,
-    /// The keys that opened it when it was last tried, all of it or not.
+    /// The keys that opened something of it when it was last tried.
     pub(super) keys: KeySet,
+    /// Whether it did not open then: it only claims these keys.
+    pub(super) is_closed: bool,
     /// When it began to wait, in milliseconds since the state was made.
     pub(super) since: u32,
     /// The object as it was seen, while it waits and there is room.
@@ -98,6 +101,7 @@ impl Record {
             hands_over: sighting.hands_over,
             tells_of_compromised: sighting.tells_of_compromised,
             keys: KeySet::default(),
+            is_closed: false,
             since: 0,
             body: None,
         }

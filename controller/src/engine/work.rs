@@ -66,7 +66,7 @@ impl Engine {
         }
         let done = match made {
             Ok(made) => self.tell_right(job, &request, &made, &work.keys).await,
-            Err((trouble, after)) => self.tell_wrong(job, &request, &trouble, after).await,
+            Err((trouble, after)) => self.tell_wrong(job, &request, &trouble, &work.keys, after).await,
         };
         Finished { done, seen, opened_by: work.keys, cost }
     }
@@ -207,10 +207,18 @@ impl Engine {
         }
     }
 
-    async fn tell_wrong(&self, job: &Job, request: &Request, trouble: &Trouble, after: Option<Duration>) -> Done {
+    async fn tell_wrong(
+        &self,
+        job: &Job,
+        request: &Request,
+        trouble: &Trouble,
+        opened_by: &BTreeSet<String>,
+        after: Option<Duration>,
+    ) -> Done {
         let category = trouble.category();
+        let is_closed = matches!(trouble, Trouble::Contents { .. });
         if matches!(trouble, Trouble::HandedOver) {
-            return Done::Left;
+            return Done::Wrong { retry: Retry::OnChange, after: None, keys: BTreeSet::new(), is_closed };
         }
         self.context.metrics.reconcile_failed(category);
         if category == TERMINATING {
@@ -224,11 +232,11 @@ impl Engine {
         }
         let reason = trouble.reason();
         tracing::warn!(namespace, name, reason, why = trouble.message(request.group, name), "the Secret is not right");
-        match self.tell(request, &status::Outcome::Wrong(trouble), false).await {
+        match self.tell(request, &status::Outcome::Wrong { trouble, opened_by }, false).await {
             Ok(()) => {
                 let retry = trouble.retry();
                 let keys = if retry == Retry::OnKey { request.recipients() } else { BTreeSet::new() };
-                Done::Wrong { retry, after, keys }
+                Done::Wrong { retry, after, keys, is_closed }
             }
             Err(wait) => again(after.max(wait)),
         }
@@ -276,7 +284,7 @@ fn merges_into(request: &Request, live: Option<&LiveSecret>, job: &Job) -> bool 
 }
 
 fn again(after: Option<Duration>) -> Done {
-    Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new() }
+    Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new(), is_closed: false }
 }
 
 fn is_terminating(error: &ApiError) -> bool {

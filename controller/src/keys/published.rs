@@ -1,6 +1,7 @@
 //! Follows what is published, on every replica: for the endpoint, and to tell the leader that it was changed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::watch::{Accept, Event, Source};
 pub struct Published {
     resource_version: String,
     text: Option<String>,
+    keys: BTreeSet<String>,
 }
 
 impl Published {
@@ -28,15 +30,21 @@ impl Published {
         self.text.as_deref()
     }
 
+    /// The fingerprints of the keys in it.
+    pub(crate) const fn keys(&self) -> &BTreeSet<String> {
+        &self.keys
+    }
+
     /// Reads the ConfigMap.
     pub(crate) fn read(object: &[u8]) -> Option<Self> {
         let ConfigMap { metadata, data } = serde_json::from_slice(object).ok()?;
-        let holds = |text: &String| {
-            let bundle = serde_json::from_str(text).ok().and_then(|text| Bundle::read(&text).ok());
-            bundle.is_some_and(|bundle| bundle.publisher.is_some())
+        let read = |text: String| {
+            let bundle = serde_json::from_str(&text).ok().and_then(|text| Bundle::read(&text).ok());
+            Some((text, bundle.filter(|bundle| bundle.publisher.is_some())?))
         };
-        let text = data.and_then(|data| data.bundle).filter(holds);
-        Some(Self { resource_version: metadata.resource_version.into_owned(), text })
+        let (text, bundle) = data.and_then(|data| data.bundle).and_then(read).unzip();
+        let keys = bundle.into_iter().flat_map(|bundle| bundle.keys).map(|key| key.public.fingerprint().to_string());
+        Some(Self { resource_version: metadata.resource_version.into_owned(), text, keys: keys.collect() })
     }
 }
 

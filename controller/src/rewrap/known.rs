@@ -1,6 +1,6 @@
 //! Which requests there are, whose turn it is, and which have been there for too long.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,22 +33,35 @@ pub(super) struct Requests {
 pub(super) struct Known {
     /// UID, and since when it is known.
     since: BTreeMap<Name, (String, Instant)>,
-    waiting: BTreeSet<Name>,
+    /// What is to be answered, from when on, and how often it was tried.
+    waiting: BTreeMap<Name, (Instant, u32)>,
     /// UIDs of those that are too many.
     excess: BTreeMap<Name, String>,
+    /// Whether there are more than that.
+    overflows: bool,
     /// The namespace whose turn it was.
     last: String,
 }
 
+/// A request whose turn it is, and how often it was tried.
+pub(super) type Turn = (Name, u32);
+
 impl Known {
     /// The next one: of each namespace one in turn, so that a flood in one is not in the way of the others.
-    pub(super) fn next(&mut self) -> Option<Name> {
+    pub(super) fn next(&mut self, now: Instant) -> Option<Turn> {
         // No name comes between a namespace and this one.
         let after = (format!("{}\0", self.last), String::new());
-        let next = self.waiting.range(after..).next().or_else(|| self.waiting.first()).cloned()?;
-        self.waiting.remove(&next);
-        self.last.clone_from(&next.0);
-        Some(next)
+        let is_due = |(_, (due, _)): &(&Name, &(Instant, u32))| *due <= now;
+        let next = self.waiting.range(after..).find(is_due).or_else(|| self.waiting.iter().find(is_due));
+        let (name, tries) = next.map(|(name, (_, tries))| (name.clone(), *tries))?;
+        self.waiting.remove(&name);
+        self.last.clone_from(&name.0);
+        Some((name, tries))
+    }
+
+    /// When the next one is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.waiting.values().map(|(due, _)| *due).min()
     }
 
     fn note(&mut self, head: &Head, now: Instant) -> bool {
@@ -56,7 +69,9 @@ impl Known {
         let is_known = self.since.get(&name).is_some_and(|(known, _)| known == uid);
         if !is_known {
             let beginning = (name.0.clone(), String::new());
-            if self.since.range(beginning..).take_while(|((of, _), _)| *of == name.0).count() >= MANY {
+            let of_same = self.waiting.range(beginning..).take_while(|((of, _), _)| *of == name.0);
+            if !head.is_answered() && of_same.count() >= MANY {
+                self.overflows |= self.excess.len() >= EXCESS;
                 if self.excess.len() < EXCESS {
                     self.excess.insert(name, uid.clone());
                 }
@@ -64,12 +79,22 @@ impl Known {
             }
             self.since.insert(name.clone(), (uid.clone(), now));
         }
-        !head.is_answered() && self.waiting.insert(name)
+        // One that is known waits already, for its time, or is being answered.
+        if head.is_answered() || (is_known && self.waiting.contains_key(&name)) {
+            return false;
+        }
+        self.waiting.insert(name, (now, 0));
+        true
     }
 
-    /// It could not be answered, and gets another turn.
-    pub(super) fn again(&mut self, name: Name) {
-        self.waiting.insert(name);
+    /// It could not be answered, and gets another turn then.
+    pub(super) fn again(&mut self, (name, tries): Turn, due: Instant) {
+        self.waiting.insert(name, (due, tries + 1));
+    }
+
+    /// Whether there are more than are kept in mind, which is to be found out by another list.
+    pub(super) fn take_overflow(&mut self) -> bool {
+        std::mem::take(&mut self.overflows)
     }
 
     fn forget(&mut self, name: &Name) {
@@ -131,7 +156,7 @@ impl Requests {
             Event::Started => {
                 let is_elsewhere = |name: &Name| namespace.is_some_and(|namespace| namespace != name.0);
                 known.since.retain(|name, _| is_elsewhere(name));
-                known.waiting.retain(is_elsewhere);
+                known.waiting.retain(|name, _| is_elsewhere(name));
                 known.excess.retain(|name, _| is_elsewhere(name));
             }
             Event::Present { object, .. } => {
@@ -177,8 +202,8 @@ mod tests {
         }
 
         fn turns(&self) -> Vec<String> {
-            let next = || self.requests.known().next();
-            std::iter::from_fn(next).map(|(namespace, name)| format!("{namespace}/{name}")).collect()
+            let next = || self.requests.known().next(self.now);
+            std::iter::from_fn(next).map(|((namespace, name), _)| format!("{namespace}/{name}")).collect()
         }
 
         fn old(&self, later: Duration) -> Vec<String> {
@@ -217,19 +242,42 @@ mod tests {
             world.see("flood", &format!("{number:03}"));
         }
         world.see("quiet", "1");
-        assert_eq!(world.turns().len(), MANY + 1);
         assert_eq!(world.old(Duration::ZERO), [format!("{MANY:03}")]);
+        assert!(!world.requests.known().take_overflow());
+        for number in 0..=EXCESS {
+            world.see("flood", &format!("more-{number}"));
+        }
+        assert!(world.requests.known().take_overflow(), "it has to be looked again");
+        assert!(!world.requests.known().take_overflow());
+        assert_eq!(world.turns().len(), MANY + 1);
+    }
+
+    #[test]
+    fn one_that_could_not_be_answered_waits_for_its_time_and_holds_up_no_other() {
+        let mut world = World::new();
+        world.see("prod", "a");
+        let turn = world.requests.known().next(world.now).unwrap();
+        world.requests.known().again(turn, world.now + Duration::from_secs(2));
+        // What passes by meanwhile, our own failed answer among it, does not bring it sooner.
+        world.see("prod", "a");
+        world.see("prod", "b");
+        assert_eq!(world.turns(), ["prod/b"]);
+        assert_eq!(world.requests.known().due(), Some(world.now + Duration::from_secs(2)));
+        world.now += Duration::from_secs(2);
+        let (_, tries) = world.requests.known().next(world.now).unwrap();
+        assert_eq!(tries, 1);
     }
 
     #[test]
     fn one_of_the_same_name_that_comes_later_is_another_one() {
-        let world = World::new();
+        let mut world = World::new();
         world.see("prod", "a");
         assert_eq!(world.turns().len(), 1);
         let next = request("prod", "a", "next", &Value::Null);
         world.requests.observe(None, &Event::Present { object: &next, initial: false }, world.now + LIFE);
+        world.now += LIFE;
         assert_eq!(world.turns(), ["prod/a"]);
-        assert!(world.old(LIFE).is_empty());
+        assert!(world.old(Duration::ZERO).is_empty());
     }
 
     #[test]

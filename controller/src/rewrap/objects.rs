@@ -70,44 +70,88 @@ impl Work {
         if !self.rewrapper.settings.objects {
             return;
         }
+        let mut failures = 0;
+        loop {
+            let swept = match self.until_settled().await {
+                Ok(key) => self.sweep(key).await,
+                Err(error) => Err(error),
+            };
+            let (key, pause) = match swept {
+                Ok((key, 0)) => {
+                    failures = 0;
+                    (Some(key), EVERY)
+                }
+                Ok((key, count)) => {
+                    failures += 1;
+                    tracing::warn!(count, "sealed objects were not wrapped for the current key; they are tried again");
+                    (Some(key), growing(failures))
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(category = error.category(), "sealed objects cannot be wrapped anew now");
+                    (None, growing(failures))
+                }
+            };
+            // Either way it is time.
+            let _ = timeout(pause, self.another_key(key)).await;
+        }
+    }
+
+    /// The sealing key, once it is old enough to be in a backup: what is wrapped for a key is lost with it.
+    async fn until_settled(&self) -> Result<Fingerprint, ApiError> {
+        loop {
+            let Some(keys) = self.keys().await? else {
+                sleep(PAUSE).await;
+                continue;
+            };
+            let now = (self.rewrapper.clock)();
+            let age = keys.created_at.map_or(Duration::ZERO, |made| now.duration_since(made).unsigned_abs());
+            let left = self.rewrapper.settings.objects_after.saturating_sub(age);
+            if left.is_zero() {
+                return Ok(keys.sealing_key.fingerprint());
+            }
+            sleep(left.min(EVERY)).await;
+        }
+    }
+
+    /// Waits until another key than this one seals.
+    async fn another_key(&self, current: Option<Fingerprint>) {
         let mut held = self.rewrapper.held.clone();
         loop {
-            match self.sweep().await {
-                Ok(Some(current)) => {
-                    let changed = async {
-                        while held.changed().await.is_ok() {
-                            let keys = self.keys().await.ok().flatten();
-                            if keys.is_some_and(|keys| keys.sealing_key.fingerprint() != current) {
-                                return;
-                            }
-                        }
-                    };
-                    // Either way it is time.
-                    let _ = timeout(EVERY, changed).await;
-                }
-                Ok(None) => sleep(PAUSE).await,
-                Err(error) => {
-                    tracing::warn!(
-                        category = error.category(),
-                        "sealed objects cannot be wrapped for the current key now"
-                    );
-                    sleep(PAUSE).await;
-                }
+            held.mark_unchanged();
+            let keys = self.keys().await.ok().flatten();
+            let is_other = keys.is_some_and(|keys| Some(keys.sealing_key.fingerprint()) != current);
+            if is_other && current.is_some() {
+                return;
+            }
+            if held.changed().await.is_err() {
+                std::future::pending::<()>().await;
             }
         }
     }
 
-    /// Looks at every object once. Answers for which key; none where there is no key.
-    async fn sweep(&self) -> Result<Option<Fingerprint>, ApiError> {
-        let Some(keys) = self.keys().await? else { return Ok(None) };
+    /// Looks at every object once. Answers how many were not wrapped that should be.
+    async fn sweep(&self, key: Fingerprint) -> Result<(Fingerprint, usize), ApiError> {
+        let mut failed = 0;
         for namespace in self.namespaces() {
             let path = status::collection(Group::Native, namespace);
             let mut next = String::new();
             loop {
                 let body = self.rewrapper.api.get(&format!("{path}?{}", page(&next))).await?;
-                let Ok(found) = serde_json::from_slice::<Page<'_>>(&body) else { break };
+                let found = serde_json::from_slice::<Page<'_>>(&body).map_err(|_| ApiError::Unanswered)?;
                 for object in found.items.into_iter().flatten() {
-                    self.bring_up_to_date(object.get().as_bytes(), &keys).await?;
+                    match self.bring_up_to_date(object.get().as_bytes()).await {
+                        Ok(()) => {}
+                        // One that is refused is no reason to leave the others; a server that is away is.
+                        Err(error) if matches!(error.code(), 0 | 401 | 429) => return Err(error),
+                        Err(error) => {
+                            tracing::debug!(
+                                category = error.category(),
+                                "an object was not wrapped for the current key"
+                            );
+                            failed += 1;
+                        }
+                    }
                 }
                 next = found.metadata.next;
                 if next.is_empty() {
@@ -115,14 +159,14 @@ impl Work {
                 }
             }
         }
-        Ok(Some(keys.sealing_key.fingerprint()))
+        Ok((key, failed))
     }
 
     /// One that changes under our hands is read again; who changes it again and again has to wait until the next time.
-    async fn bring_up_to_date(&self, object: &[u8], keys: &Keys) -> Result<(), ApiError> {
+    async fn bring_up_to_date(&self, object: &[u8]) -> Result<(), ApiError> {
         let mut newer: Option<Zeroizing<Vec<u8>>> = None;
         for _ in 0..TRIES {
-            let Some(path) = self.exchange(newer.as_deref().map_or(object, Vec::as_slice), keys).await? else { break };
+            let Some(path) = self.exchange(newer.as_deref().map_or(object, Vec::as_slice)).await? else { break };
             newer = match self.rewrapper.api.get(&path).await {
                 Ok(object) => Some(object),
                 Err(error) if error.code() == 404 => break,
@@ -132,9 +176,11 @@ impl Work {
         Ok(())
     }
 
-    /// Wraps one object's data keys anew, if it is ours to do. Only as it was read is it changed: answers with its path where
-    /// it is another meanwhile.
-    async fn exchange(&self, object: &[u8], keys: &Keys) -> Result<Option<String>, ApiError> {
+    /// Wraps one object's data keys anew, if it is ours to do, with the keys as they are at this moment: one that was found to
+    /// be compromised since must not be forgotten. Only as it was read is it changed: answers with its path where it is
+    /// another meanwhile.
+    async fn exchange(&self, object: &[u8]) -> Result<Option<String>, ApiError> {
+        let Some(keys) = self.keys().await? else { return Ok(None) };
         let Some(request) = Request::read(Group::Native, object) else { return Ok(None) };
         if request.deleting || request.paused || request.problem().is_some() || is_gitops_owned(object) {
             return Ok(None);
@@ -145,7 +191,7 @@ impl Work {
             return Ok(None);
         }
         let path = status::path(Group::Native, &request.namespace, &request.name, "");
-        let body = Zeroizing::new(patch(&request, &exchanges, keys).to_string().into_bytes());
+        let body = Zeroizing::new(patch(&request, &exchanges, &keys).to_string().into_bytes());
         let (namespace, name) = (&*request.namespace, &*request.name);
         match self.rewrapper.api.patch(&path, PatchKind::Json, body).await {
             Ok(_) => {
@@ -154,14 +200,11 @@ impl Work {
                 Ok(None)
             }
             Err(error) if error.code() == 409 => Ok(Some(path)),
-            // It is gone, or somebody forbids it: that one is no reason to leave the others.
-            Err(error) if matches!(error.code(), 403 | 404 | 422) => {
-                let category = error.category();
-                tracing::debug!(namespace, name, category, "was not wrapped for the current key");
+            Err(error) if error.code() == 404 => Ok(None),
+            Err(error) => {
                 self.rewrapper.metrics.rewrapped("object", 0, exchanges.len());
-                Ok(None)
+                Err(error)
             }
-            Err(error) => Err(error),
         }
     }
 }
@@ -174,10 +217,8 @@ fn patch(request: &Request, exchanges: &Exchanges, keys: &Keys) -> Value {
     for (handle, (old, wrap)) in exchanges {
         // Handles and fingerprints are letters and digits.
         let recipient = |key: Fingerprint| format!("/spec/dataKeys/{handle}/recipients/{key}");
-        if let Some(wrap) = wrap {
-            let path = recipient(keys.sealing_key.fingerprint());
-            steps.push(json!({"op": "add", "path": path, "value": encode_base64(wrap)}));
-        }
+        let path = recipient(keys.sealing_key.fingerprint());
+        steps.push(json!({"op": "add", "path": path, "value": encode_base64(wrap)}));
         steps.extend(old.iter().map(|key| json!({"op": "remove", "path": recipient(*key)})));
     }
     Value::Array(steps)
@@ -188,6 +229,11 @@ fn is_gitops_owned(object: &[u8]) -> bool {
     GITOPS_LABELS.iter().any(|label| metadata.labels.contains_key(*label))
         || GITOPS_ANNOTATIONS.iter().any(|annotation| metadata.annotations.contains_key(*annotation))
         || metadata.managed_fields.iter().any(|it| GITOPS_MANAGERS.contains(&it.manager.as_str()))
+}
+
+/// Doubles from a minute.
+fn growing(failures: u32) -> Duration {
+    EVERY.min(Duration::from_mins(1) * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)))
 }
 
 fn page(next: &str) -> String {

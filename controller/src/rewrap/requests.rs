@@ -6,8 +6,9 @@ use futures::future::join_all;
 use kseal_api::{MAX_REWRAP_DATA_KEYS, REWRAP_COMPLETE, RewrapRequestSpec, RewrapRequestStatus, RewrappedObject};
 use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, interval, timeout_at};
 use zeroize::Zeroizing;
 
 use super::known::{Head, Name, Requests};
@@ -18,6 +19,18 @@ use crate::watch::{Accept, Event, Source, follow};
 
 /// How often it is looked for those that are older.
 const SWEEP: Duration = Duration::from_secs(30);
+/// So often an answer is tried to be written before it is given up.
+const TRIES: u32 = 5;
+/// Longer names than handles have are not repeated.
+const LONGEST_HANDLE: usize = 64;
+/// How many are listed of those that were too many to be kept in mind.
+const MORE: u16 = 500;
+
+#[derive(Deserialize)]
+struct Page<'p> {
+    #[serde(borrow)]
+    items: Vec<&'p RawValue>,
+}
 
 #[derive(Deserialize)]
 struct Body {
@@ -52,33 +65,35 @@ impl Work {
     async fn answer_all(&self, requests: &Requests) {
         loop {
             let more = requests.more.notified();
-            let next = requests.known().next();
-            let Some(name) = next else {
-                more.await;
+            let now = Instant::now();
+            let (next, due) = {
+                let mut known = requests.known();
+                (known.next(now), known.due())
+            };
+            let Some(turn) = next else {
+                match due {
+                    Some(due) => drop(timeout_at(due, more).await),
+                    None => more.await,
+                }
                 continue;
             };
-            let error = match self.answer(&name).await {
-                Ok(true) => continue,
-                Ok(false) => {
-                    sleep(PAUSE).await;
-                    requests.known().again(name);
-                    continue;
-                }
-                Err(error) => error,
-            };
-            let (namespace, request) = (&*name.0, &*name.1);
-            let (category, cause) = (error.category(), error.to_string());
-            tracing::warn!(namespace, request, category, cause, "a RewrapRequest was not answered");
-            // What the server finds wrong with the answer itself does not pass.
-            if !matches!(error.code(), 400 | 413 | 422) {
-                sleep(PAUSE).await;
-                requests.known().again(name);
+            let gives_up = turn.1 >= TRIES;
+            let outcome = self.answer(&turn.0, gives_up).await;
+            if let Err(error) = &outcome {
+                let ((namespace, request), category) = (&turn.0, error.category());
+                tracing::warn!(namespace, request, category, "a RewrapRequest was not answered: {error}");
+            }
+            // Who is not told even that there is no answer finds that it was taken away.
+            if !matches!(outcome, Ok(true)) && !gives_up {
+                let pause = PAUSE * 2_u32.saturating_pow(turn.1.min(4));
+                requests.known().again(turn, Instant::now() + pause);
             }
         }
     }
 
-    /// Reads the request as it is now and answers it, if it is there and was not answered. False: there is no key yet.
-    async fn answer(&self, (namespace, name): &Name) -> Result<bool, ApiError> {
+    /// Reads the request as it is now and answers it, if it is there and was not answered: with the reason why not, if it
+    /// `gives_up`. False: there is no key yet.
+    async fn answer(&self, (namespace, name): &Name, gives_up: bool) -> Result<bool, ApiError> {
         let Rewrapper { api, metrics, clock, .. } = &self.rewrapper;
         let path = format!("{}/{name}", collection(Some(namespace)));
         let body = match api.get(&path).await {
@@ -93,7 +108,8 @@ impl Work {
         let Some(keys) = self.keys().await? else { return Ok(false) };
         let place = namespace.clone();
         let answered = spawn_blocking(move || answer(&body, &place, &keys)).await.map_err(|_| ApiError::Unanswered)?;
-        let (objects, failed) = match answered {
+        // What the server will not take for an answer, it may take in fewer words.
+        let (objects, failed) = match if gives_up { Err("NotAnswered") } else { answered } {
             Ok(objects) => (objects, None),
             Err(reason) => (Vec::new(), Some(reason)),
         };
@@ -142,6 +158,22 @@ impl Work {
                     }
                 }
             }
+            if requests.known().take_overflow() {
+                self.find_more(requests).await;
+            }
+        }
+    }
+
+    /// Looks for those that were too many to be kept in mind.
+    async fn find_more(&self, requests: &Requests) {
+        for namespace in self.namespaces() {
+            let path = format!("{}?limit={MORE}", collection(namespace));
+            let Ok(body) = self.rewrapper.api.get(&path).await else { continue };
+            let Ok(page) = serde_json::from_slice::<Page<'_>>(&body) else { continue };
+            for object in page.items {
+                let object = object.get().as_bytes();
+                requests.observe(namespace, &Event::Present { object, initial: false }, Instant::now());
+            }
         }
     }
 }
@@ -149,6 +181,9 @@ impl Work {
 /// What is answered, or the reason why nothing is.
 fn answer(body: &[u8], namespace: &str, keys: &Keys) -> Result<Vec<RewrappedObject>, &'static str> {
     let Body { spec } = serde_json::from_slice(body).map_err(|_| "Malformed")?;
+    if spec.objects.iter().flat_map(|object| object.data_keys.keys()).any(|handle| handle.len() > LONGEST_HANDLE) {
+        return Err("Malformed");
+    }
     if spec.objects.iter().map(|object| object.data_keys.len()).sum::<usize>() > MAX_REWRAP_DATA_KEYS {
         return Err("TooManyDataKeys");
     }

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use kseal_api::names;
 use kseal_controller::keys::UpstreamKeys;
+use kseal_crypto::encode_base64;
+use kseal_crypto::sealed_secrets::{RsaPrivateKey, RsaSize};
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::fake::{Failure, FakeApi};
-use crate::replica::{CONFIG_MAPS, FIRST, Replica, cluster, epochs_and_states, events, labelled, published, set_clock};
+use crate::replica::{
+    CONFIG_MAPS, FIRST, Replica, SECRETS, cluster, epochs_and_states, events, labelled, published, set_clock,
+};
 
 const HOUR: i64 = 3_600;
 const YEARS: i64 = 10 * 365 * 24 * HOUR;
@@ -109,6 +113,8 @@ async fn a_key_that_is_asked_for_is_made_once() {
     let first = current(&fake);
     ask(&fake, names::ROTATE, &first);
     fake.until(|fake| current(fake) != first).await;
+    let asked = fake.get(CONFIG_MAPS, names::PUBLIC_KEYS).unwrap()["metadata"]["annotations"][names::ROTATE].clone();
+    assert!(asked.is_null(), "what is done is not asked for any more: {asked}");
     ask(&fake, names::ROTATE, &first);
     ask(&fake, names::ROTATE, "no such key");
     sleep(TURN).await;
@@ -139,12 +145,32 @@ async fn an_rsa_key_is_followed_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_rsa_key_without_a_certificate_is_not_what_is_asked_about() {
+    let (fake, _replica) = renewing(UpstreamKeys::Generate).await;
+    let certificate = |fake: &FakeApi| published(fake).unwrap().certificate.unwrap().public.fingerprint().to_string();
+    let first = certificate(&fake);
+    // Restored without its certificate, it counts from when its Secret was made: after the other.
+    let mut bare = fake.get(SECRETS, &labelled(&fake, names::UPSTREAM_KEY)[0]).unwrap();
+    let key = RsaPrivateKey::generate(RsaSize::Bits2048).unwrap();
+    bare["metadata"] =
+        json!({"name": "bare", "labels": {names::UPSTREAM_KEY: "active"}, "creationTimestamp": "2026-11-22T06:00:00Z"});
+    bare["data"] = json!({"tls.key": encode_base64(key.to_pkcs1_pem().as_bytes())});
+    fake.put(SECRETS, bare);
+    sleep(SETTLED).await;
+    assert_eq!(certificate(&fake), first);
+    ask(&fake, names::ROTATE_UPSTREAM, &first);
+    fake.until(|fake| certificate(fake) != first).await;
+    sleep(TURN).await;
+    assert_eq!(labelled(&fake, names::UPSTREAM_KEY).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn rsa_keys_are_not_renewed_where_none_are_to_be_made() {
     let (fake, replica) = renewing(UpstreamKeys::Generate).await;
     drop(replica);
     let fake_of_existing = cluster();
     for name in labelled(&fake, names::UPSTREAM_KEY) {
-        fake_of_existing.put(crate::replica::SECRETS, fake.get(crate::replica::SECRETS, &name).unwrap());
+        fake_of_existing.put(SECRETS, fake.get(SECRETS, &name).unwrap());
     }
     let replica = Replica::renewing(&fake_of_existing, UpstreamKeys::Existing, PERIOD);
     replica.lead();

@@ -98,7 +98,7 @@ fn any_call_may_fail_without_a_different_end() {
             let options = ControllerOptions {
                 server: Some(proxy.address()),
                 environment: vec![("KSEAL_LOG_LEVEL".into(), "debug".into())],
-                arguments: vec!["--retry-period=200ms".to_owned()],
+                arguments: vec!["--retry-period=200ms".to_owned(), "--rewrap-objects-after=0s".to_owned()],
                 ..ControllerOptions::default()
             };
             let controller = site.start(options).await?;

@@ -12,6 +12,11 @@ use serde_json::{Value, json};
 
 use crate::{FOLDER, ITEMS};
 
+/// Not only when the key is old enough to be in a backup.
+fn at_once() -> ControllerOptions {
+    ControllerOptions { arguments: vec!["--rewrap-objects-after=0s".to_owned()], ..ControllerOptions::default() }
+}
+
 /// The recipients of an object's data keys.
 fn recipients(object: &Value) -> Vec<String> {
     let data_keys = object["spec"]["dataKeys"].as_object().into_iter().flat_map(|all| all.values());
@@ -32,7 +37,7 @@ fn objects_of_the_cluster_follow_the_key_and_those_of_gitops_tools_do_not() {
     run(async {
         let cluster = Cluster::start(Options::default()).await?;
         let site = Site::bare(&cluster, FOLDER).await?;
-        let controller = site.start(ControllerOptions::default()).await?;
+        let controller = site.start(at_once()).await?;
         let case = site.case(Group::Native).await?;
         let first = wait_until("a key", SOON, || site.sealing_key()).await?;
         let object = |name: &str| sealed_for(&[&first], Scope::Strict, (&case.namespace, name), ITEMS);
@@ -86,6 +91,57 @@ fn objects_of_the_cluster_follow_the_key_and_those_of_gitops_tools_do_not() {
         // Whoever is let go is looked at with the next key.
         let fourth = site.rotate().await?;
         wrapped_for(&case.named("paused"), &fourth).await.context("it goes on")?;
+        Ok(())
+    });
+}
+
+#[test]
+fn one_that_cannot_be_changed_is_not_in_the_way_of_the_others() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        let site = Site::bare(&cluster, FOLDER).await?;
+        let controller = site.start(at_once()).await?;
+        let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let case = site.case(Group::Native).await?;
+        // It comes first in every list.
+        let namespace = cluster.namespace("a").await?;
+        let stuck = Case { namespace, ..case.clone() };
+        for case in [&stuck, &case] {
+            site.objects.apply(&sealed_for(&[&first], Scope::Strict, (&case.namespace, &case.name), ITEMS)?).await?;
+            case.holds(ITEMS).await?;
+        }
+        let webhook = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "dead"},
+            "webhooks": [{
+                "name": "dead.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+                "timeoutSeconds": 1, "failurePolicy": "Fail", "clientConfig": {"url": "https://127.0.0.1:1/"},
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": stuck.namespace}},
+                "rules": [{
+                    "apiGroups": ["kseal.dev"], "apiVersions": ["*"], "operations": ["UPDATE"],
+                    "resources": ["sealedsecrets"],
+                }],
+            }],
+        });
+        cluster.apply(&webhook.to_string()).await?;
+        // Until the API server asks it.
+        wait_until("the webhook is in the way", SOON, || async {
+            ensure!(stuck.annotate("example.com/a", "b").await.is_err(), "it is not");
+            Ok(())
+        })
+        .await?;
+        let second = site.rotate().await?;
+        wrapped_for(&case, &second).await?;
+        ensure!(recipients(&stuck.object().await?) == [first.fingerprint().to_string()]);
+        let series = "kseal_rewraps_total{kind=\"object\",result=\"refused\"}";
+        wait_until("it was tried", SOON, || async {
+            ensure!(controller.metric(series).await? > 0.5);
+            Ok(())
+        })
+        .await?;
+        // It is tried again by itself, within a minute at first.
+        cluster.kubectl(["delete", "validatingwebhookconfiguration", "dead"]).run().await?;
+        wait_until("it follows", SOON + SOON, || wrapped_for(&stuck, &second)).await?;
         Ok(())
     });
 }

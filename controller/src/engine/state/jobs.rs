@@ -110,8 +110,12 @@ impl State {
         }
         // What was fetched may be newer than what passed by.
         (record.uid, record.digest) = seen.unwrap_or((record.uid, record.digest));
-        if !matches!(done, Done::Left | Done::Wrong { retry: Retry::Backoff, .. }) {
+        let is_closed = matches!(done, Done::Wrong { is_closed: true, .. });
+        let is_opened = matches!(done, Done::Right { .. }) || !opened_by.is_empty();
+        // Whatever else is wrong with it, it needs what it needed.
+        if is_closed || is_opened {
             record.keys = self.keysets.put(opened_by.iter().map(String::as_str));
+            record.is_closed = is_closed;
         }
         self.settle(id);
         self.conclude(job, done, stirred, jitter, now);
@@ -132,7 +136,7 @@ impl State {
                     self.answered(id, written, now);
                 }
             }
-            Done::Wrong { retry, after, keys } => {
+            Done::Wrong { retry, after, keys, is_closed: _ } => {
                 record.standing = Standing::Wrong(retry);
                 match retry {
                     // It may have happened already.

@@ -113,6 +113,8 @@ impl State {
             record.round = round;
             record.digest = sighting.digest;
             record.idle = sighting.deleting || sighting.paused;
+            // Who may have the Secret is another question then.
+            let woken = woken || record.hands_over != sighting.hands_over;
             record.hands_over = sighting.hands_over;
             record.tells_of_compromised = sighting.tells_of_compromised;
             if changed {
@@ -126,6 +128,7 @@ impl State {
         } else {
             let place = slot.as_deref().map_or(Place::Rest, |record| record.place);
             let mut record = Box::new(Record::new(sighting, round));
+            record.keys = self.keysets.put(sighting.needed.iter().map(String::as_str));
             // A worker, or a queue, holds the name of the one before; what it has of it is no longer true.
             record.place = match place {
                 Place::Running { ticket, stirred, .. } => Place::Running { ticket, again: true, stirred },
@@ -152,7 +155,7 @@ impl State {
         let Some(observed) = &sighting.observed else { return };
         let keys = self.keysets.put(observed.keys.iter().map(String::as_str));
         if let Some(record) = self.table.record_mut(id) {
-            record.keys = keys;
+            (record.keys, record.is_closed) = (keys, false);
         }
         self.doubt_untold(id);
     }

@@ -119,7 +119,7 @@ impl World {
     }
 
     fn wrong(&mut self, job: &Job, object: &Object, retry: Retry) {
-        self.done(job, object, Done::Wrong { retry, after: None, keys: BTreeSet::new() });
+        self.done(job, object, Done::Wrong { retry, after: None, keys: BTreeSet::new(), is_closed: false });
     }
 
     /// An object whose Secret was made, with version 20.
@@ -312,7 +312,7 @@ fn our_own_write_is_no_reason_to_come_again_sooner_than_the_server_wants() {
     let job = world.next().unwrap();
     // The Secret was made, and the status refused.
     let after = Some(Duration::from_secs(5));
-    world.done(&job, &db, Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new() });
+    world.done(&job, &db, Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new(), is_closed: false });
     world.see_secret("db", mark("s", 20, Some("db")));
     world.pass(4);
     assert!(world.next().is_none());
@@ -332,7 +332,7 @@ fn objects_go_on_when_their_key_arrives() {
     for job in &jobs {
         let (object, keys) =
             if &*job.id.name == "db" { (&db, BTreeSet::from([mine])) } else { (&web, BTreeSet::new()) };
-        world.done(job, object, Done::Wrong { retry: Retry::OnKey, after: None, keys });
+        world.done(job, object, Done::Wrong { retry: Retry::OnKey, after: None, keys, is_closed: true });
     }
     world.state.keys_arrived(&[other], false, world.now);
     assert!(world.names().is_empty());

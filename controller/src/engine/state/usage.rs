@@ -21,8 +21,9 @@ struct Tally<'t> {
 }
 
 impl State {
-    /// What needs each key, by its name. None while it is not known whole.
-    pub(in crate::engine) fn usage(&mut self) -> Option<BTreeMap<String, Need>> {
+    /// What needs each key, by its name. None while it is not known whole. Claims are counted for the keys that are `known`:
+    /// others may be made up, any number of them.
+    pub(in crate::engine) fn usage(&mut self, known: &BTreeSet<String>) -> Option<BTreeMap<String, Need>> {
         if !self.lists.were_whole() {
             return None;
         }
@@ -36,16 +37,18 @@ impl State {
                         tallies.insert(key.to_owned(), Tally::default());
                     }
                     let Some(tally) = tallies.get_mut(key) else { continue };
-                    match record.standing {
-                        Standing::Wrong(_) => tally.claimed += 1,
-                        Standing::Right { .. } | Standing::Unknown => tally.needed_by(namespace, name),
+                    if record.is_closed {
+                        tally.claimed += 1;
+                    } else {
+                        tally.needed_by(namespace, name);
                     }
                 }
             }
         }
         for (key, ids) in &self.waiting.by_key {
-            if let Some(key) = key {
-                tallies.entry(key.to_string()).or_default().claimed += ids.len();
+            let Some(key) = key.map(|key| key.to_string()) else { continue };
+            if known.contains(&key) || tallies.contains_key(&key) {
+                tallies.entry(key).or_default().claimed += ids.len();
             }
         }
         let needs = tallies.into_iter().map(|(key, tally)| (key, tally.need())).collect();
@@ -55,20 +58,22 @@ impl State {
 
     /// Keys are compromised, or no longer: what they opened has to say so, or no longer.
     pub(in crate::engine) fn compromised(&mut self, keys: BTreeSet<String>, now: Instant) {
-        if self.compromised == keys {
+        let changed: BTreeSet<String> = self.compromised.symmetric_difference(&keys).cloned().collect();
+        if changed.is_empty() {
             return;
         }
+        // At first it is what the statuses say that tells what they do not say yet.
+        let is_first = !std::mem::replace(&mut self.knows_compromised, true);
         self.compromised = keys;
-        for group in Group::ALL {
-            let untold = |record: &Record| match record.place {
-                Place::Running { .. } => false, // is looked at when it is done
-                Place::Rest | Place::Queued(_) => self.is_untold(record),
-            };
-            let all: Vec<Id> = self.table.ids(group, None, |_, record| untold(record)).collect();
-            for id in all {
-                if let Some(record) = self.table.record_mut(&id) {
-                    record.standing = Standing::Unknown;
-                }
+        let concerns =
+            |record: &Record| self.is_untold(record) || (!is_first && self.keysets.meets(record.keys, &changed));
+        let of = |group| self.table.ids(group, None, |_, record| concerns(record)).collect::<Vec<Id>>();
+        for id in Group::ALL.into_iter().flat_map(of).collect::<Vec<Id>>() {
+            let Some(record) = self.table.record_mut(&id) else { continue };
+            if let Place::Running { again, .. } = &mut record.place {
+                *again = true;
+            } else if matches!(record.standing, Standing::Right { .. }) {
+                record.standing = Standing::Unknown;
                 if self.lists.knows_secrets(&id.namespace) {
                     self.enqueue(&id, Class::Backlog, now);
                 }

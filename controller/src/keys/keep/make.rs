@@ -34,6 +34,9 @@ pub(super) struct NewRsa {
 /// How long a certificate of sealed-secrets is valid, as upstream's: 87,600 hours.
 const VALIDITY: u64 = 87_600 * 3_600;
 
+/// The end of the year 9999.
+const LAST: u64 = 253_402_300_799;
+
 impl<R: CryptoRng + Send> Keeping<R> {
     pub(super) async fn make_native(&mut self, cluster_uid: &str, held: &HeldKeys) -> Result<(), Fault> {
         const STEP: &str = "creating the Secret of a sealing key";
@@ -98,10 +101,15 @@ impl<R: CryptoRng + Send> Keeping<R> {
 
     /// Takes seconds of one core.
     async fn generate_rsa(&mut self, not_before: u64) -> Result<NewRsa, Fault> {
+        // X.509 knows no later time.
+        let not_after = not_before.saturating_add(VALIDITY).min(LAST);
+        if not_before >= not_after {
+            return Err(Fault::Rsa);
+        }
         let size = self.keeper.settings.upstream_size;
         let key = spawn_blocking(move || RsaPrivateKey::generate(size)).await;
         let key = key.map_err(|_| Fault::Rsa)?.map_err(|_| Fault::Rsa)?;
-        let validity = Validity { not_before, not_after: not_before + VALIDITY };
+        let validity = Validity { not_before, not_after };
         let certificate = Certificate::self_signed(&key, validity, &mut self.rng).map_err(|_| Fault::Rsa)?;
         Ok(NewRsa {
             secret: String::new(),

@@ -7,7 +7,7 @@ use kseal_core::Bundle;
 use kseal_core::keys::{Publication, next_serial, read_published};
 use kseal_crypto::identity::IdentityKey;
 use rand_core::CryptoRng;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -65,7 +65,8 @@ impl<R: CryptoRng + Send> Keeping<R> {
             return Ok(Next::At(at + ANSWER_EVERY));
         }
         let signed = self.sign(&publication, &identity.key);
-        match self.write(config_map, &text(&signed)).await {
+        let seals = signed_for(&publication, held);
+        match self.write(config_map, &text(&signed), &seals).await {
             Ok(()) => {
                 tracing::info!(serial = signed.spec.serial, keys = signed.spec.keys.len(), "published the keys");
                 self.serial = self.serial.max(signed.spec.serial);
@@ -86,18 +87,38 @@ impl<R: CryptoRng + Send> Keeping<R> {
     }
 
     /// Only as it was read is it changed.
-    async fn write(&self, config_map: Option<&FoundConfigMap>, text: &str) -> Result<(), ApiError> {
+    /// A request for a rotation that was fulfilled goes with it, or it would come back to life should the new key be lost.
+    async fn write(
+        &self,
+        config_map: Option<&FoundConfigMap>,
+        text: &str,
+        seals: &[Option<String>; 2],
+    ) -> Result<(), ApiError> {
         let data = json!({ names::PUBLIC_KEYS_ITEM: text });
-        let Some(FoundConfigMap { uid, resource_version, .. }) = config_map else {
+        let Some(FoundConfigMap { uid, resource_version, rotate, rotate_upstream, .. }) = config_map else {
             let metadata = json!({"namespace": self.namespace(), "name": names::PUBLIC_KEYS});
             let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
             let path = config_maps(self.namespace());
             return self.keeper.api.create(&path, Zeroizing::new(body.to_string().into_bytes())).await.map(drop);
         };
-        let patch = json!({"metadata": {"uid": uid, "resourceVersion": resource_version}, "data": data});
+        let mut patch = json!({"metadata": {"uid": uid, "resourceVersion": resource_version}, "data": data});
+        for (name, asked, seals) in
+            [(names::ROTATE, rotate, &seals[0]), (names::ROTATE_UPSTREAM, rotate_upstream, &seals[1])]
+        {
+            if asked.is_some() && asked != seals {
+                patch["metadata"]["annotations"][name] = Value::Null;
+            }
+        }
         let body = Zeroizing::new(patch.to_string().into_bytes());
         self.keeper.api.patch(&self.config_map(), PatchKind::Merge, body).await.map(drop)
     }
+}
+
+/// The native key, and the RSA key, that people seal for.
+fn signed_for(publication: &Publication, held: &HeldKeys) -> [Option<String>; 2] {
+    let native = publication.sealing_key().map(|key| key.public.fingerprint().to_string());
+    let rsa = held.ledger.rsa.iter().find(|key| key.certificate.is_some());
+    [native, rsa.map(|key| key.fingerprint.to_string())]
 }
 
 fn serial(bundle: &Bundle) -> Option<u64> {

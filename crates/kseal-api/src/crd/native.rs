@@ -260,6 +260,13 @@ fn status() -> Value {
                 "format": "int64",
             },
             "conditions": conditions("Ready, Reconciling and Stalled, as kstatus reads them."),
+            "neededKeys": {
+                "description": "Fingerprints of the sealing keys that opened the values when they last opened, where the Secret is not right for another reason.",
+                "type": "array",
+                "maxItems": MAX_WRAPS,
+                "x-kubernetes-list-type": "atomic",
+                "items": { "type": "string", "maxLength": 64 },
+            },
             "observed": {
                 "description": "The controller's record of the last success: while all of it holds, nothing is opened and nothing is written. Only a hint.",
                 "type": "object",

@@ -62,6 +62,10 @@ fn spec() -> Value {
                             "description": "By handle: the commitment, and the wraps for this cluster's keys.",
                             "type": "object",
                             "maxProperties": MAX_DATA_KEYS,
+                            "x-kubernetes-validations": [{
+                                "rule": "self.all(handle, handle.size() == 17)",
+                                "message": "a key is not a handle: d and 16 characters of lower-case base32",
+                            }],
                             "additionalProperties": {
                                 "type": "object",
                                 "required": ["commitment"],

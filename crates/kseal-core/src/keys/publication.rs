@@ -34,6 +34,12 @@ impl Publication {
             && bundle.certificate.as_ref().map(Certificate::to_pem) == self.certificate.as_deref()
     }
 
+    /// The key that people seal for.
+    #[must_use]
+    pub fn sealing_key(&self) -> Option<&BundleKey> {
+        crate::bundle::sealing_key(&self.keys)
+    }
+
     /// Signs it.
     #[must_use]
     pub fn sign(&self, identity: &IdentityKey, serial: u64, issued_at: &str) -> SealingKeyBundle {

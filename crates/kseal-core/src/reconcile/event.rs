@@ -27,7 +27,7 @@ impl Event {
     pub fn of(request: &Request, outcome: &Outcome<'_>, repaired: bool) -> Option<Self> {
         let before = request.status.failure(request.group);
         match outcome {
-            Outcome::Wrong(trouble) => {
+            Outcome::Wrong { trouble, .. } => {
                 let (reason, message) = words(request, trouble);
                 let told = before.is_some_and(|(before, _)| before == trouble.reason());
                 (!told).then_some(Self { warning: true, reason, message })
@@ -97,10 +97,17 @@ fn words(request: &Request, trouble: &Trouble) -> (&'static str, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
     use super::*;
     use crate::reconcile::Observed;
+
+    fn wrong(trouble: &Trouble) -> Outcome<'_> {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        Outcome::Wrong { trouble, opened_by: &NONE }
+    }
 
     fn request(group: Group, status: &Value) -> Request {
         let metadata = json!({"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "1"});
@@ -122,7 +129,7 @@ mod tests {
     #[test]
     fn only_changes_are_told() {
         for group in Group::ALL {
-            let wrong = |request: &Request| Event::of(request, &Outcome::Wrong(&Trouble::NotOwned), false);
+            let wrong = |request: &Request| Event::of(request, &wrong(&Trouble::NotOwned), false);
             assert!(wrong(&request(group, &json!(null))).unwrap().warning);
             assert!(wrong(&failed(group, "NoKey")).is_some());
             assert!(wrong(&failed(group, "NotOwned")).is_none());
@@ -135,14 +142,14 @@ mod tests {
     #[test]
     fn upstreams_kind_has_upstreams_words_and_component() {
         let request = request(Group::Upstream, &json!(null));
-        let event = Event::of(&request, &Outcome::Wrong(&Trouble::NotOwned), false).unwrap();
+        let event = Event::of(&request, &wrong(&Trouble::NotOwned), false).unwrap();
         let body: Value = serde_json::from_str(&event.body(&request, "1a", "2026-11-26T00:00:00Z")).unwrap();
         assert_eq!(body["reason"], "ErrUpdateFailed");
         assert_eq!(body["message"], "Resource \"db\" already exists and is not managed by SealedSecret");
         assert_eq!(body["source"]["component"], "sealed-secrets");
         assert_eq!((&body["metadata"]["name"], &body["involvedObject"]["uid"]), (&json!("db.1a"), &json!("u1")));
         assert_eq!(right(&failed(Group::Upstream, "NoKey"), false), Some("Unsealed"));
-        let event = Event::of(&request, &Outcome::Wrong(&Trouble::Immutable), false).unwrap();
+        let event = Event::of(&request, &wrong(&Trouble::Immutable), false).unwrap();
         let begins =
             "Error updating prod/db: the target Secret is immutable. Once a Secret is marked as immutable, it is not";
         assert!(event.message.starts_with(begins), "{}", event.message);

@@ -23,6 +23,8 @@ pub struct Sighting {
     pub digest: Digest,
     /// What the status says was done for just this digest, by this version of the logic.
     pub observed: Option<Observed>,
+    /// The keys that opened it when it last opened, as far as that is not in `observed`.
+    pub needed: Vec<String>,
     /// Whether the status says that a compromised key opened it.
     pub tells_of_compromised: bool,
     /// Whether any status was ever written.
@@ -46,10 +48,12 @@ impl Sighting {
         let seen = status.map(|status| Seen::read(group, status)).unwrap_or_default();
         let tells_of_compromised = seen.tells_of_compromised(group);
         let observed = seen.observed.filter(|observed| observed.holds_for(uid, digest));
+        let needed = if observed.is_some() { Vec::new() } else { seen.needed };
         Some(Self {
             uid,
             digest,
             observed,
+            needed,
             tells_of_compromised,
             has_status,
             resource_version: metadata.resource_version.parse().unwrap_or(0),

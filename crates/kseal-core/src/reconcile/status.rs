@@ -1,5 +1,7 @@
 //! What an object's status says, and what it shall say: kstatus for our own kind, `Synced` for upstream's.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -54,6 +56,10 @@ pub struct Seen {
     pub observed_generation: i64,
     /// The record, whatever it was written for.
     pub observed: Option<Observed>,
+    /// The keys that opened the object when it last opened, whatever came after that.
+    pub needed: Vec<String>,
+    /// What of them stands in a field of its own, of our own kind.
+    told_needed: Vec<String>,
     conditions: Vec<Map<String, Value>>,
 }
 
@@ -61,12 +67,21 @@ impl Seen {
     pub(super) fn read(group: Group, status: &RawValue) -> Self {
         let Ok(loose) = serde_json::from_str::<Loose>(status.get()) else { return Self::default() };
         let conditions: Vec<Map<String, Value>> = serde_json::from_value(loose.conditions).unwrap_or_default();
-        let observed = match group {
-            Group::Native => serde_json::from_value(loose.observed).ok(),
+        let record = match group {
+            Group::Native => loose.observed,
             Group::Upstream => find(&conditions, RECORD)
-                .and_then(|condition| serde_json::from_str(condition.get("message")?.as_str()?).ok()),
+                .and_then(|condition| serde_json::from_str(condition.get("message")?.as_str()?).ok())
+                .unwrap_or_default(),
         };
-        Self { observed_generation: loose.observed_generation.as_i64().unwrap_or(0), observed, conditions }
+        let told_needed: Vec<String> = serde_json::from_value(loose.needed_keys).unwrap_or_default();
+        let Keys { keys } = Keys::deserialize(&record).unwrap_or_default();
+        Self {
+            observed_generation: loose.observed_generation.as_i64().unwrap_or(0),
+            observed: serde_json::from_value(record).ok(),
+            needed: if keys.is_empty() { told_needed.clone() } else { keys },
+            told_needed,
+            conditions,
+        }
     }
 
     /// Whether it says that a compromised key opened the object.
@@ -90,6 +105,14 @@ struct Loose {
     observed_generation: Value,
     conditions: Value,
     observed: Value,
+    needed_keys: Value,
+}
+
+/// The part of a record that outlives what the rest was written for.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Keys {
+    keys: Vec<String>,
 }
 
 fn find<'c>(conditions: &'c [Map<String, Value>], type_: &str) -> Option<&'c Map<String, Value>> {
@@ -115,7 +138,24 @@ pub enum Outcome<'o> {
         compromised: &'o [&'o str],
     },
     /// It is not.
-    Wrong(&'o Trouble),
+    Wrong {
+        /// Why.
+        trouble: &'o Trouble,
+        /// The keys that opened it all the same.
+        opened_by: &'o BTreeSet<String>,
+    },
+}
+
+impl Outcome<'_> {
+    /// The keys that it takes to open an object that is not right. Whether it opens is known from its last success, unless it
+    /// is its contents that are wrong.
+    fn needed(&self, request: &Request) -> Vec<String> {
+        match self {
+            Self::Right { .. } | Self::Wrong { trouble: Trouble::Contents { .. }, .. } => Vec::new(),
+            Self::Wrong { opened_by, .. } if opened_by.is_empty() => request.status.needed.clone(),
+            Self::Wrong { opened_by, .. } => opened_by.iter().cloned().collect(),
+        }
+    }
 }
 
 /// The merge patch for `/status`; none where the status says it already. It carries the UID, so that it cannot land on
@@ -131,9 +171,10 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
         .all(|type_| find(&seen.conditions, type_).is_none());
     let observed = match outcome {
         Outcome::Right { observed, .. } => Some(*observed),
-        Outcome::Wrong(_) => None,
+        Outcome::Wrong { .. } => None,
     };
-    let current = seen.observed_generation == request.generation;
+    let needed = if request.group == Group::Native { outcome.needed(request) } else { Vec::new() };
+    let current = seen.observed_generation == request.generation && seen.told_needed == needed;
     if told && gone && current && seen.observed.as_ref() == observed {
         return None;
     }
@@ -149,6 +190,7 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
     });
     if request.group == Group::Native {
         status["observed"] = json!(observed);
+        status["neededKeys"] = if needed.is_empty() { Value::Null } else { json!(needed) };
     }
     Some(json!({"metadata": {"uid": request.uid}, "status": status}).to_string())
 }
@@ -171,7 +213,7 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
             let record = Wanted { type_: RECORD, holds: true, reason: "Opened", message: json!(observed).to_string() };
             vec![right(main, "Unsealed", *contested_by, compromised), record]
         }
-        (Outcome::Wrong(trouble), group) => {
+        (Outcome::Wrong { trouble, .. }, group) => {
             let mut message = trouble.message(group, &request.name);
             cut(&mut message);
             let wanted = |type_, holds, message| Wanted { type_, holds, reason: trouble.reason(), message };
@@ -180,6 +222,10 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
                 // kstatus: Stalled waits for someone, Reconciling goes on by itself.
                 let abnormal = if trouble.retry() == Retry::Backoff { "Reconciling" } else { "Stalled" };
                 conditions.push(wanted(abnormal, true, message));
+            } else {
+                let keys = outcome.needed(request);
+                let record = (!keys.is_empty()).then(|| wanted(RECORD, false, json!(Keys { keys }).to_string()));
+                conditions.extend(record);
             }
             conditions
         }

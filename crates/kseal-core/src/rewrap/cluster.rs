@@ -22,9 +22,9 @@ pub struct OwnKeys<'k> {
     pub sealing_key: &'k PublicKey,
 }
 
-/// The data keys of a sealed object that are wrapped anew: by handle the recipients that go, and the wrap that comes if it is
-/// not there yet.
-pub type Exchanges = BTreeMap<Handle, (Vec<Fingerprint>, Option<Vec<u8>>)>;
+/// The data keys of a sealed object that are wrapped anew: by handle the recipients that go, and the wrap that comes. It takes
+/// the place of one that is there already, which nobody has opened: what goes must not be all that was any good.
+pub type Exchanges = BTreeMap<Handle, (Vec<Fingerprint>, Vec<u8>)>;
 
 impl OwnKeys<'_> {
     /// Answers for one object of a request that was made in `namespace`.
@@ -58,13 +58,11 @@ impl OwnKeys<'_> {
             let recipients = || data_key.recipients.keys().copied();
             let is_own = recipients().all(|it| self.is_listed(it)) && !recipients().any(|it| self.is_compromised(it));
             let old: Vec<Fingerprint> = recipients().filter(|recipient| *recipient != current).collect();
-            (is_own && !old.is_empty()).then(|| (*handle, old, data_key.recipients.contains_key(&current)))
+            (is_own && !old.is_empty()).then_some((*handle, old))
         };
         let stale = envelope.data_keys().iter().filter_map(is_stale);
-        let exchanged = stale.filter_map(|(handle, old, is_there)| {
-            let wrap = if is_there { None } else { Some(self.wrap(envelope, handle, place, rng).ok()?) };
-            Some((handle, (old, wrap)))
-        });
+        let exchanged =
+            stale.filter_map(|(handle, old)| Some((handle, (old, self.wrap(envelope, handle, place, rng).ok()?))));
         exchanged.collect()
     }
 
@@ -277,12 +275,32 @@ mod tests {
         let exchanges = |recipients: &[&PrivateKey]| {
             let object = object(Scope::Strict, Some("db"), &strict(), recipients);
             let found = world.keys().exchanges(&envelope(&object), &strict(), &mut rng());
-            found.into_values().map(|(old, wrap)| (old, wrap.is_some())).next()
+            found.into_values().map(|(old, _)| old).next()
         };
-        assert_eq!(exchanges(&[&old]), Some((vec![old.fingerprint()], true)));
-        assert_eq!(exchanges(&[&old, &new]), Some((vec![old.fingerprint()], false)));
+        assert_eq!(exchanges(&[&old]), Some(vec![old.fingerprint()]));
+        assert_eq!(exchanges(&[&old, &new]), Some(vec![old.fingerprint()]));
         assert_eq!(exchanges(&[&new]), None);
         assert_eq!(exchanges(&[&old, &stranger]), None, "who put that one there is not known");
         assert_eq!(exchanges(&[&stranger]), None);
+    }
+
+    #[test]
+    fn a_wrap_that_is_no_good_does_not_outlive_the_good_one() {
+        // The good one has the lower fingerprint, so the object opens.
+        let [mut new, mut old] = [key(Suite::X25519), key(Suite::X25519)];
+        if old.fingerprint() > new.fingerprint() {
+            std::mem::swap(&mut new, &mut old);
+        }
+        let world = World::new(&[(&new, KeyState::Active), (&old, KeyState::Retiring)]);
+        let mut object = object(Scope::Strict, Some("db"), &strict(), &[&old, &new]);
+        let data_key = object.data_keys.values_mut().next().unwrap();
+        let broken = encode_base64(&[7; 80]);
+        data_key.recipients.insert(new.fingerprint().to_string(), broken);
+        let (handle, (gone, wrap)) =
+            world.keys().exchanges(&envelope(&object), &strict(), &mut rng()).pop_first().unwrap();
+        assert_eq!(gone, [old.fingerprint()]);
+        let data_key = object.data_keys.values_mut().next().unwrap();
+        data_key.recipients = BTreeMap::from([(new.fingerprint().to_string(), encode_base64(&wrap))]);
+        assert!(envelope(&object).open_data_key(handle, &world.ring, &strict()).is_ok());
     }
 }

@@ -17,6 +17,12 @@ fn observed(request: &Request) -> Observed {
     Observed::new(request, "s1".into(), "40".into(), vec!["k1".into()])
 }
 
+/// An object that is not right and did not open.
+fn wrong(trouble: &Trouble) -> Outcome<'_> {
+    static NONE: BTreeSet<String> = BTreeSet::new();
+    Outcome::Wrong { trouble, opened_by: &NONE }
+}
+
 /// The status that a patch makes of the one before.
 fn patched(request: &Request, outcome: &Outcome<'_>) -> Option<Value> {
     let patch: Value = serde_json::from_str(&patch(request, outcome, NOW)?).unwrap();
@@ -36,14 +42,14 @@ fn a_status_is_written_once() {
         assert!(patched(&again, &right).is_none());
         assert!(patched(&request(group, 2, &status), &right).is_some(), "a new generation is told");
         let trouble = Trouble::NotOwned;
-        let wrong = Outcome::Wrong(&trouble);
-        let status = patched(&again, &wrong).unwrap();
+        let failed = wrong(&trouble);
+        let status = patched(&again, &failed).unwrap();
         let again = request(group, 1, &status);
         assert!(again.status.observed.is_none());
-        assert!(patched(&again, &wrong).is_none());
+        assert!(patched(&again, &failed).is_none());
         assert_eq!(again.status.failure(group).unwrap().0, "NotOwned");
         let other = Trouble::TypeDiffers;
-        assert!(patched(&again, &Outcome::Wrong(&other)).is_some(), "another message is told");
+        assert!(patched(&again, &wrong(&other)).is_some(), "another message is told");
     }
 }
 
@@ -51,7 +57,7 @@ fn a_status_is_written_once() {
 fn our_own_kind_speaks_kstatus() {
     let fresh = request(Group::Native, 1, &Value::Null);
     let types = |trouble: &Trouble| {
-        let status = patched(&fresh, &Outcome::Wrong(trouble)).unwrap();
+        let status = patched(&fresh, &wrong(trouble)).unwrap();
         let conditions = status["conditions"].as_array().unwrap().clone();
         conditions.iter().map(|it| format!("{}={}", it["type"], it["status"]).replace('"', "")).collect::<Vec<_>>()
     };
@@ -95,7 +101,7 @@ fn times_move_as_upstreams_do() {
 fn conditions_of_others_stay() {
     let foreign = json!({"type": "Audited", "status": "True"});
     let seen = request(Group::Native, 1, &json!({"conditions": [foreign]}));
-    let status = patched(&seen, &Outcome::Wrong(&Trouble::Immutable)).unwrap();
+    let status = patched(&seen, &wrong(&Trouble::Immutable)).unwrap();
     assert_eq!(status["conditions"][2], foreign);
 }
 
@@ -110,7 +116,7 @@ fn a_status_of_any_shape_is_read() {
 #[test]
 fn long_messages_are_cut_between_characters() {
     let trouble = Trouble::Reserved("ä".repeat(2_000));
-    let status = patched(&request(Group::Native, 1, &Value::Null), &Outcome::Wrong(&trouble)).unwrap();
+    let status = patched(&request(Group::Native, 1, &Value::Null), &wrong(&trouble)).unwrap();
     let message = status["conditions"][0]["message"].as_str().unwrap();
     assert!(message.len() <= MAX_MESSAGE && message.ends_with("..."));
 }
@@ -143,5 +149,35 @@ fn a_compromised_key_is_named_and_graver_than_a_fight() {
         assert!(patch(&told_already, &told, NOW).is_none());
         let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
         assert!(patch(&told_already, &right, NOW).is_some(), "it goes when the key is trusted again");
+    }
+}
+
+#[test]
+fn what_opened_is_remembered_until_its_contents_are_wrong() {
+    for group in Group::ALL {
+        let fresh = request(group, 1, &Value::Null);
+        let observed = observed(&fresh);
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
+        let opened = request(group, 1, &patched(&fresh, &right).unwrap());
+        assert_eq!(opened.status.needed, ["k1"]);
+        // Whatever the API server or somebody else does to it.
+        let server = Trouble::Api { category: "server", text: "x".into(), retry: Retry::Backoff };
+        let failing = request(group, 1, &patched(&opened, &wrong(&server)).unwrap());
+        assert!(failing.status.observed.is_none(), "nothing is believed of the Secret");
+        assert_eq!(failing.status.needed, ["k1"]);
+        assert!(patched(&failing, &wrong(&server)).is_none(), "it is told once");
+        let keys = BTreeSet::from(["k2".to_owned()]);
+        let other = Outcome::Wrong { trouble: &Trouble::TypeDiffers, opened_by: &keys };
+        let differs = request(group, 1, &patched(&failing, &other).unwrap());
+        assert_eq!(differs.status.needed, ["k2"]);
+        let right_again = request(group, 1, &patched(&differs, &right).unwrap());
+        assert_eq!(right_again.status.needed, ["k1"]);
+        assert!(patched(&right_again, &right).is_none());
+        let failure =
+            kseal_crypto::Failure { subject: kseal_crypto::Subject::Object, reason: kseal_crypto::Reason::Open };
+        let failures = kseal_crypto::Failures::from_vec(vec![failure]).unwrap();
+        let contents = Trouble::Contents { failures, moved: None };
+        let closed = request(group, 1, &patched(&failing, &wrong(&contents)).unwrap());
+        assert!(closed.status.needed.is_empty());
     }
 }
