@@ -14,7 +14,7 @@ use kseal_api::KeyState;
 use published::{PATH, Published, fingerprint, listed};
 use serde_json::{Value, json};
 use server::{Seen, Server, status};
-use used::{SECRETS, USAGE, collection, native, page, upstream, usage, used};
+use used::{SECRETS, USAGE, collection, deep, native, page, upstream, usage, used};
 
 const RSA: &str = "SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const OTHER_RSA: &str = "SHA256:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -138,6 +138,117 @@ fn objects_are_asked_and_not_what_was_counted() {
     server.has("/apis/kseal.dev/v1alpha1", json!({"resources": [{"name": "sealedsecrets"}]}));
     folder.kseal(&["keys", "retire", &old]).exits_with(8);
     assert!(server.writes().is_empty());
+}
+
+/// An object that is newer than its status.
+fn ahead(mut object: Value) -> Value {
+    object["metadata"]["generation"] = 2.into();
+    object
+}
+
+#[test]
+fn what_was_not_looked_at_as_it_is_holds_a_key_up_that_it_names() {
+    let (old, new) = (fingerprint(1), fingerprint(2));
+    let never = |mut object: Value| {
+        object.as_object_mut().expect("an object").remove("status");
+        object
+    };
+    let (folder, server) = ready();
+    let natives = collection("kseal.dev");
+    let objects = [
+        never(native("shop", "applied", &[&old], &[])),
+        ahead(native("shop", "changed", &[&old, &new], &[&new])),
+        never(native("shop", "other", &[&new], &[])),
+    ];
+    server.forgets(&natives).has(&natives, page(&objects));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    for part in ["2 objects may need key", "shop/applied (not looked at yet)", "shop/changed (not", "kseal status -A"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("other") && server.writes().is_empty(), "{}", run.stderr);
+    let both = [&objects[..], &[ahead(native("shop", "needs", &[&new], &[&old]))]].concat();
+    server.forgets(&natives).has(&natives, page(&both));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    assert!(run.stderr.contains("1 object needs key") && run.stderr.contains(", and 2 may"), "{}", run.stderr);
+    folder.kseal(&["keys", "retire", &old, "--force"]).succeeds();
+    assert_eq!(server.writes().len(), 1);
+    // Objects of sealed-secrets name no key, and this one is none of theirs.
+    let upstreams = collection("bitnami.com");
+    server.forgets(&natives).has(&natives, page(&objects[2..]));
+    server.forgets(&upstreams).has(&upstreams, page(&[never(upstream("shop", "db", &[]))]));
+    folder.kseal(&["keys", "retire", &old]).succeeds();
+}
+
+#[test]
+fn what_was_looked_at_and_only_names_the_key_is_counted_and_holds_nothing_up() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let mut claims = native("shop", "a", &[&old], &[]);
+    claims["status"] = json!({"observedGeneration": 1, "observed": null, "conditions": []});
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&[deep(claims)]));
+    let run = folder.kseal(&["keys", "retire", &old]).succeeds();
+    assert!(run.stderr.contains("1 object names it, and was not opened by it"), "{}", run.stderr);
+}
+
+#[test]
+fn an_object_that_is_not_right_goes_on_needing_what_opened_it() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let mut wrong = native("shop", "a", &[&old], &[]);
+    wrong["status"] = json!({"observedGeneration": 1, "observed": null, "neededKeys": [old]});
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&[wrong]));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    assert!(run.stderr.contains("1 object needs key") && run.stderr.contains("shop/a"), "{}", run.stderr);
+    let path = format!("{SECRETS}/rsa-1");
+    server.has(&path, rsa_secret("rsa-1", "active", Some(RSA))).has(&format!("PATCH {path}"), json!({}));
+    let mut wrong = upstream("shop", "db", &[RSA]);
+    wrong["status"]["conditions"][0] = json!({"type": "Synced", "status": "False", "reason": "NotOwned"});
+    wrong["status"]["conditions"][1]["status"] = "False".into();
+    server.forgets(&collection("bitnami.com")).has(&collection("bitnami.com"), page(&[wrong]));
+    let run = folder.kseal(&["keys", "retire", RSA]).exits_with(6);
+    assert!(run.stderr.contains("1 object needs key") && run.stderr.contains("shop/db"), "{}", run.stderr);
+}
+
+#[test]
+fn objects_of_sealed_secrets_that_only_its_own_controller_saw_may_need_any_of_its_keys() {
+    let (folder, server) = ready();
+    let path = format!("{SECRETS}/rsa-1");
+    server.has(&path, rsa_secret("rsa-1", "active", Some(RSA))).has(&format!("PATCH {path}"), json!({}));
+    let upstreams = collection("bitnami.com");
+    let mut synced = upstream("shop", "db", &[]);
+    synced["status"]["conditions"].as_array_mut().expect("conditions").truncate(1);
+    for object in [synced, ahead(upstream("shop", "db", &[OTHER_RSA]))] {
+        server.forgets(&upstreams).has(&upstreams, page(&[object]));
+        let run = folder.kseal(&["keys", "retire", RSA]).exits_with(6);
+        assert!(run.stderr.contains("shop/db (not looked at yet)"), "{}", run.stderr);
+    }
+    let mut failed = upstream("shop", "db", &[]);
+    failed["status"]["conditions"] = json!([{"type": "Synced", "status": "False", "reason": "NoKey"}]);
+    server.forgets(&upstreams).has(&upstreams, page(&[failed, upstream("shop", "web", &[OTHER_RSA])]));
+    folder.kseal(&["keys", "retire", RSA]).succeeds();
+}
+
+#[test]
+fn what_cannot_be_read_may_need_the_key_and_is_named() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let mut strange = native("shop", "strange", &[], &[]);
+    strange["status"] = json!("x");
+    let mut spec = native("shop", "spec", &[], &[]);
+    spec["status"] = Value::Null;
+    spec["spec"]["dataKeys"] = json!([]);
+    let objects = [strange, spec, deep(native("shop", "needs", &[], &[&old]))];
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&objects));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    for part in [
+        "1 object needs key",
+        ", and 2 may",
+        "shop/needs",
+        "shop/strange (cannot be read)",
+        "shop/spec (cannot be read)",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
 }
 
 #[test]
