@@ -75,6 +75,7 @@ impl Retirement<'_> {
         }
         let is_loaded = secret.state().and_then(KeyState::parse).is_some_and(|state| secret.is_loaded_as(state));
         if is_loaded && !secret.is_loaded_as(self.state) {
+            self.check_unknown(secret)?;
             let needs = Needs::of(&secret.fingerprint, self.secrets.cluster, self.keys)?;
             if let Some(only_in) = &needs.only_in {
                 self.output.warn(only_in);
@@ -92,6 +93,22 @@ impl Retirement<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A second copy of the key would go on opening.
+    fn check_unknown(&self, secret: &KeySecret) -> Result<()> {
+        if secret.unknown.is_empty() {
+            return Ok(());
+        }
+        let namespace = self.secrets.namespace;
+        let error = Error::refused(format!(
+            "{} may hold key {} too: nobody says which key is in there",
+            count(secret.unknown.len(), "other Secret"),
+            short(&secret.fingerprint)
+        ))
+        .details(secret.unknown.iter().map(|name| format!("{namespace}/{name}")))
+        .hint(format!("state it there as the annotation {}, or delete what is no key", names::FINGERPRINT));
+        self.refuse(error, self.force)
     }
 
     fn refuse(&self, error: Error, is_forced: bool) -> Result<()> {
