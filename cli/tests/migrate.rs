@@ -138,6 +138,7 @@ fn a_cluster_that_can_be_taken_over_is_told_so_with_what_to_do() {
             "  sealed-secrets  deployment kube-system/sealed-secrets-controller runs (1 replica)\n",
             "  kseal           not installed\n",
             "belongs to the Helm release ss",
+            "  kseal keys export --cluster --namespace-of-controller kube-system -o sealed-secrets-keys.yaml\n",
             "  kubectl -n kube-system scale deployment sealed-secrets-controller --replicas=0\n",
             "  kubectl apply -k deploy/sealed-secrets\n",
         ],
@@ -204,6 +205,7 @@ fn what_would_be_different_is_no_error() {
             "looks after some namespaces only (shop,bar)",
             "objects with team=a only",
             "--sealed-secrets-key-prefix=own-key",
+            "keys export --cluster --namespace-of-controller kube-system --sealed-secrets-key-prefix own-key -o ",
             "the key old is labelled \"compromised\"",
         ],
     );
