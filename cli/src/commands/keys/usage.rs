@@ -43,7 +43,7 @@ pub(crate) fn run(args: UsageArgs, environment: &Environment, output: &Output) -
     let key = found.find(&key)?;
     let usage = match &found.counted {
         Counted::Known(usage) => usage,
-        Counted::Unknown(why) => {
+        Counted::Missing(why) | Counted::Unknown(why) => {
             return Err(Error::cluster(format!("{} does not tell what needs its keys", cluster.name))
                 .details([why.clone()])
                 .hint("--all looks at every object instead"));
