@@ -14,12 +14,14 @@ mod key_usage;
 mod kubeconfig;
 mod metadata;
 mod oidc;
+mod part;
 mod proxies;
 mod published;
 mod refusal;
 #[allow(dead_code, reason = "whatever can be asked of a server stands together")]
 mod requests;
 mod sealed_objects;
+mod sealed_status;
 
 use std::path::PathBuf;
 
@@ -30,11 +32,13 @@ use self::kubeconfig::Target;
 pub(crate) use self::{
     key_usage::Counted,
     metadata::{Described, Metadata},
+    part::Part,
     proxies::Proxies,
     published::{Published, Publishing},
     refusal::Failure,
     requests::PatchKind,
-    sealed_objects::{SealedKind, SealedObjects, condition},
+    sealed_objects::{Listed, SealedKind, SealedObjects},
+    sealed_status::{OpenedBy, SealedMetadata, SealedStatus},
 };
 use crate::{
     error::{Error, Result},

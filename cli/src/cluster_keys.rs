@@ -89,11 +89,6 @@ impl ClusterKeys {
         self.keys.iter().filter(|key| is_named(&key.fingerprint, text)).collect()
     }
 
-    /// The namespaces that the controller watches; empty for all.
-    pub(crate) fn watched(&self) -> &[String] {
-        self.counted.known().map_or(&[], |usage| &usage.watched)
-    }
-
     pub(crate) fn unknown(&self, text: &str) -> Error {
         Error::no_key(format!("{} has no key {text}", self.cluster))
             .hint("`kseal keys list --cluster` prints those that it has; --context names another cluster")

@@ -3,12 +3,15 @@
 //! What a server added goes, and so do annotations, among which clients keep what they applied. The Secret of the cluster's
 //! identity is among them: it seals nothing, but a cluster without it is another one to those who pin it.
 
+mod twice;
+
 use kseal_api::names;
 use kseal_core::{KeySecret, key_secret};
 use kseal_crypto::{encode_base64, identity::IdentityKey};
 use kseal_manifest::{Document, Manifest, Node, Object, Style, Tree, TreeEntry, render};
 use zeroize::Zeroizing;
 
+pub(crate) use self::twice::{graver, keep_once};
 use crate::{
     error::{Error, Result},
     key_files::{self, Labelled},
@@ -106,16 +109,6 @@ pub(crate) fn join(texts: &[Zeroizing<String>]) -> Zeroizing<String> {
     joined
 }
 
-/// What is given twice is kept once.
-pub(crate) fn keep_first(secrets: &mut Vec<Kept>) {
-    let mut seen = Vec::new();
-    secrets.retain(|kept| {
-        let is_new = !seen.contains(&kept.fingerprint);
-        seen.push(kept.fingerprint.clone());
-        is_new
-    });
-}
-
 fn parse(name: &str, text: &str) -> Result<Manifest> {
     Manifest::parse(text.to_owned()).map_err(|error| Error::input(format!("{name}: {error}")))
 }
@@ -177,6 +170,10 @@ fn kept(object: &Object<'_>, fingerprint: String, is_identity: bool) -> Result<K
 }
 
 impl Kept {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn tree(&self, namespace: Option<&str>) -> Tree {
         let mut metadata = vec![TreeEntry::new("name", Tree::str(&self.name))];
         metadata.extend(namespace.map(|namespace| TreeEntry::new("namespace", Tree::str(namespace))));

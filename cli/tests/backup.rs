@@ -12,11 +12,15 @@ mod harness;
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use harness::Folder;
-use kseal_crypto::{PrivateKey, Suite, encode_base64};
+use kseal_crypto::{
+    PrivateKey, Suite, encode_base64,
+    sealed_secrets::{Certificate, RsaPrivateKey, Validity},
+};
 use published::fingerprint;
+use rand_core::UnwrapErr;
 use serde_json::{Value, json};
 use server::{Server, status};
-use used::SECRETS;
+use used::{SECRETS, USAGE, usage, used};
 
 fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
@@ -279,6 +283,102 @@ fn what_is_no_key_is_told_of_and_what_may_not_be_read_is_an_error() {
     folder.write(".kube/config", &empty.kubeconfig(""));
     let run = folder.kseal(&["keys", "export", "--cluster"]).exits_with(4);
     assert!(run.stderr.contains("has no private key in namespace kseal-system"), "{}", run.stderr);
+}
+
+#[test]
+fn of_a_key_in_two_secrets_the_graver_label_and_the_name_of_its_epoch_are_kept() {
+    let (folder, server) = scene();
+    let native = by_label("kseal.dev/sealing-key");
+    let copy = |state: &str| {
+        let mut copy = key(2, "by-hand", state);
+        copy["data"]["createdAt"] = encode_base64(b"2026-11-09T00:00:00Z").into();
+        copy["metadata"]["labels"]["more"] = "x".into();
+        copy
+    };
+    for (one, other, wanted) in [
+        ("compromised", "active", "compromised"),
+        ("active", "compromised", "compromised"),
+        ("retired", "retiring", "retiring"),
+    ] {
+        for is_first in [true, false] {
+            let mut items = vec![copy(one), key(2, "kseal-2-6f0c", other)];
+            if !is_first {
+                items.reverse();
+            }
+            server.forgets(&native).has(&native, list(&items, ""));
+            let run = folder.kseal(&["keys", "export", "--cluster"]).succeeds();
+            let found = secrets(&run.stdout);
+            let found: Vec<_> = found.iter().filter(|it| it["type"] == "kseal.dev/sealing-key").collect();
+            assert_eq!(found.len(), 1, "{}", run.stdout);
+            assert_eq!(found[0]["metadata"]["name"], "kseal-2-6f0c");
+            assert_eq!(found[0]["data"]["createdAt"], encode_base64(b"2026-11-01T00:00:00Z"));
+            let labels = json!({"kseal.dev/sealing-key": wanted, "team": "platform", "more": "x"});
+            assert_eq!(found[0]["metadata"]["labels"], labels);
+            assert!(run.stderr.contains(&format!("as kseal-2-6f0c, {wanted}")), "{}", run.stderr);
+        }
+    }
+    // What is alike is not worth a word, and one key with two certificates is two Secrets.
+    let label = json!({"sealedsecrets.bitnami.com/sealed-secrets-key": "active"});
+    let mut renewed = rsa("rsa-2", "a", &label);
+    let private = RsaPrivateKey::from_pem(&fixture("rsa-2048-a.pem")).expect("a key");
+    let validity = Validity { not_before: 1_795_000_000, not_after: 1_895_000_000 };
+    let certificate =
+        Certificate::self_signed(&private, validity, &mut UnwrapErr(getrandom::SysRng)).expect("a certificate");
+    renewed["data"]["tls.crt"] = encode_base64(certificate.to_pem().as_bytes()).into();
+    folder.write("keys.json", &list(&[rsa("rsa-1", "a", &label), rsa("rsa-1", "a", &label), renewed], "").to_string());
+    let run = folder.kseal(&["keys", "export", "keys.json"]).succeeds();
+    let names: Vec<_> = secrets(&run.stdout).iter().map(|it| it["metadata"]["name"].clone()).collect();
+    assert_eq!(names, ["rsa-1", "rsa-2"]);
+    assert!(!run.stderr.contains("several"), "{}", run.stderr);
+    // Nor does an import forget it.
+    folder.write("keys.json", &list(&[key(2, "a", "retiring"), key(2, "b", "compromised")], "").to_string());
+    folder.kseal(&["keys", "import", "keys.json", "-o", "imported.yaml"]).succeeds();
+    let found = secrets(&folder.read("imported.yaml"));
+    assert_eq!(found[0]["metadata"]["labels"]["kseal.dev/sealing-key"], "compromised");
+}
+
+#[test]
+fn the_first_key_of_sealed_secrets_is_found_by_the_name_that_it_has_here() {
+    let (folder, server) = scene();
+    let own = format!("{SECRETS}/own-prefix");
+    server.forgets(&format!("{SECRETS}/sealed-secrets-key"));
+    server.has(&own, typed(rsa("own-prefix", "b", &Value::Null)));
+    let names = |args: &[&str]| -> Vec<String> {
+        let run = folder.kseal(&[&["keys", "export", "--cluster"], args].concat()).succeeds();
+        secrets(&run.stdout).iter().map(|it| it["metadata"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let others = ["kseal-1-6f0c", "kseal-2-6f0c", "rsa-1"];
+    assert_eq!(names(&[]), [&others[..], &["kseal-identity"]].concat());
+    let whole = [&others[..], &["own-prefix", "kseal-identity"]].concat();
+    assert_eq!(names(&["--sealed-secrets-key-prefix", "own-prefix"]), whole);
+    // The controller tells the names of what it loaded.
+    let told =
+        [("SHA256:b", used("RSA", "active", "own-prefix", &[])), ("SHA256:a", used("RSA", "active", "rsa-1", &[]))];
+    server.has(USAGE, usage(&told));
+    assert_eq!(names(&[]), whole);
+    assert!(!server.lines().iter().any(|line| line.ends_with("secrets/rsa-1")), "what is there is not read again");
+    // Who may not read that is told what may be missing.
+    server.forgets(USAGE).says(USAGE, 403, status(403, "Forbidden", "no"));
+    let run = folder.kseal(&["keys", "export", "--cluster"]).succeeds();
+    assert!(run.stderr.contains("--sealed-secrets-key-prefix"), "{}", run.stderr);
+    folder.kseal(&["keys", "export", "--sealed-secrets-key-prefix", "x", "offline.yaml"]).exits_with(2);
+}
+
+#[test]
+fn keys_of_sealed_secrets_alone_want_no_identity() {
+    let server = Server::start();
+    let folder = Folder::new();
+    folder.write(".kube/config", &server.kubeconfig(""));
+    let label = json!({"sealedsecrets.bitnami.com/sealed-secrets-key": "active"});
+    server.has(&by_label("kseal.dev/sealing-key").replace("kseal-system", "kube-system"), list(&[], ""));
+    let upstream = by_label("sealedsecrets.bitnami.com/sealed-secrets-key").replace("kseal-system", "kube-system");
+    server.has(&upstream, list(&[rsa("rsa-1", "a", &label)], ""));
+    let first = format!("{SECRETS}/sealed-secrets-key").replace("kseal-system", "kube-system");
+    server.has(&first, typed(rsa("sealed-secrets-key", "b", &Value::Null)));
+    let args = ["keys", "export", "--cluster", "--namespace-of-controller", "kube-system", "-o", "keys.yaml"];
+    let run = folder.kseal(&args).succeeds();
+    assert!(run.stderr.contains("wrote 2 private keys") && !run.stderr.contains("identity"), "{}", run.stderr);
+    assert_eq!(folder.kseal(&["keys", "list", "keys.yaml"]).succeeds().stdout.lines().count(), 3);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use kseal_api::{KeyState, KeyUsage, UsedKey};
 use published::{PATH, Published, fingerprint, listed};
 use serde_json::{Value, json};
 use server::{Server, status};
-use used::{USAGE, collection, native, page, upstream, usage, usage_map, used};
+use used::{USAGE, collection, deep, native, page, upstream, usage, usage_map, used};
 
 const RSA: &str = "SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
@@ -173,7 +173,7 @@ fn every_object_is_looked_at_and_claims_are_told_apart() {
     server.has(&natives, json!({"metadata": {"continue": "more"}, "items": objects}));
     server.has(
         &format!("{natives}&continue=more"),
-        page(&[&strange[..], &[native("dev", "c", &[&old], &[&old])]].concat()),
+        page(&[&strange[..], &[deep(native("dev", "c", &[&old], &[&old]))]].concat()),
     );
     server.has(&collection("bitnami.com"), page(&[upstream("shop", "b", &[RSA]), upstream("shop", "d", &[&old])]));
     let run = folder.kseal(&["keys", "usage", "--all", &old[..8]]).succeeds();
@@ -184,6 +184,9 @@ fn every_object_is_looked_at_and_claims_are_told_apart() {
         "dev c kseal",
         "shop b kseal",
         "shop d bitnami",
+        "1 object cannot be read, and may need it",
+        "NAMESPACE NAME FORMAT",
+        "kseal",
         "1 object names it, and was not opened by it",
         "NAMESPACE NAME FORMAT",
         "shop a kseal",
@@ -205,17 +208,47 @@ fn every_object_is_looked_at_and_claims_are_told_apart() {
 }
 
 #[test]
-fn a_controller_that_watches_some_namespaces_is_asked_about_these() {
+fn who_may_not_list_everything_looks_where_the_controller_does_and_is_told_so() {
     let old = fingerprint(1);
     let (folder, server) = scene(&[]);
-    let watched = KeyUsage { watched: vec!["dev".to_owned(), "shop".to_owned()], ..KeyUsage::default() };
+    let counted_at = "2026-11-22T05:00:00Z".to_owned();
+    let watched = KeyUsage { counted_at, watched: vec!["dev".to_owned(), "shop".to_owned()], ..KeyUsage::default() };
     server.forgets(USAGE).has(USAGE, usage_map(&watched));
     for namespace in ["dev", "shop"] {
         let path = format!("/apis/kseal.dev/v1alpha1/namespaces/{namespace}/sealedsecrets?limit=500");
         server.has(&path, page(&[native(namespace, "a", &[], &[&old])]));
     }
+    // What the controller said may be old: as long as there is a right to look everywhere, that is done.
+    let natives = collection("kseal.dev");
+    server.has(&natives, page(&[native("other", "a", &[], &[&old])]));
+    let run = folder.kseal(&["keys", "usage", "--all", &old]).succeeds();
+    assert!(run.stdout.contains("other      a") && run.stdout.contains("1 object needs it"), "{}", run.stdout);
+    assert_eq!(run.stderr, "");
+    server.forgets(&natives).says(&natives, 403, status(403, "Forbidden", "no"));
+    server.has("/apis/kseal.dev/v1alpha1", json!({"resources": [{"name": "sealedsecrets"}]}));
     let run = folder.kseal(&["keys", "usage", "--all", &old]).succeeds();
     assert!(run.stdout.contains("2 objects need it"), "{}", run.stdout);
+    let said = "checked only in dev, shop, as the controller said at 2026-11-22T05:00:00Z";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    // Not even there.
+    let shop = "/apis/kseal.dev/v1alpha1/namespaces/shop/sealedsecrets?limit=500";
+    server.forgets(shop).says(shop, 403, status(403, "Forbidden", "no"));
+    folder.kseal(&["keys", "usage", "--all", &old]).exits_with(8);
     let run = folder.kseal(&["keys", "list", "--cluster"]).succeeds();
     assert!(run.stderr.contains("counted in dev, shop"), "{}", run.stderr);
+}
+
+#[test]
+fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
+    let old = fingerprint(1);
+    let (folder, server) = scene(&[]);
+    let natives = collection("kseal.dev");
+    server.is_too_large(&natives).is_too_large(&natives.replace("=500", "=62"));
+    server.has(&natives.replace("=500", "=7"), page(&[native("shop", "a", &[], &[&old])]));
+    let run = folder.kseal(&["keys", "usage", "--all", &old]).succeeds();
+    assert!(run.stdout.contains("1 object needs it"), "{}", run.stdout);
+    server.forgets(&natives.replace("=500", "=7"));
+    server.is_too_large(&natives.replace("=500", "=7")).is_too_large(&natives.replace("=500", "=1"));
+    let run = folder.kseal(&["keys", "usage", "--all", &old]).exits_with(8);
+    assert!(run.stderr.contains("has more than 256 MiB"), "{}", run.stderr);
 }

@@ -138,6 +138,7 @@ fn a_cluster_that_can_be_taken_over_is_told_so_with_what_to_do() {
             "  sealed-secrets  deployment kube-system/sealed-secrets-controller runs (1 replica)\n",
             "  kseal           not installed\n",
             "belongs to the Helm release ss",
+            "  kseal keys export --cluster --namespace-of-controller kube-system -o sealed-secrets-keys.yaml\n",
             "  kubectl -n kube-system scale deployment sealed-secrets-controller --replicas=0\n",
             "  kubectl apply -k deploy/sealed-secrets\n",
         ],
@@ -204,6 +205,7 @@ fn what_would_be_different_is_no_error() {
             "looks after some namespaces only (shop,bar)",
             "objects with team=a only",
             "--sealed-secrets-key-prefix=own-key",
+            "keys export --cluster --namespace-of-controller kube-system --sealed-secrets-key-prefix own-key -o ",
             "the key old is labelled \"compromised\"",
         ],
     );
@@ -307,4 +309,30 @@ fn values_in_annotations_of_secrets_and_strange_objects_do_no_harm() {
     let text = scene.migrate(1);
     assert!(!text.contains("hunter2") && !text.contains('\u{1b}'), "{text}");
     has(&text, &["3 objects of sealed-secrets"]);
+}
+
+#[test]
+fn an_object_that_is_too_deep_is_a_finding_and_hides_no_other() {
+    let mut scene = Scene::new();
+    let deep = (0..150).fold(Value::Null, |inner, _| json!({"a": inner}));
+    let mut hostile = object("hostile");
+    hostile["spec"]["template"] = json!({"metadata": deep, "type": deep});
+    hostile["metadata"]["managedFields"] = json!([{"manager": "x", "fieldsV1": {"f:spec": deep}}]);
+    scene.objects.insert(0, hostile.clone());
+    hostile["metadata"]["name"] = "native".into();
+    scene.native.push(hostile);
+    let text = scene.migrate(1);
+    has(
+        &text,
+        &["3 objects of sealed-secrets", "2 owned by their objects", "shop/hostile  Malformed", "1 native object"],
+    );
+}
+
+#[test]
+fn objects_that_are_too_many_for_one_answer_come_in_smaller_pages() {
+    let scene = Scene::new();
+    scene.serve().server.forgets(UPSTREAM).is_too_large(UPSTREAM);
+    scene.server.has(&UPSTREAM.replace("=500", "=62"), page(&scene.objects));
+    let text = scene.folder.kseal(&["migrate"]).succeeds().stdout;
+    has(&text, &["2 objects of sealed-secrets"]);
 }

@@ -358,6 +358,37 @@ fn what_the_api_server_refuses_is_told_with_who_may_ask() {
 }
 
 #[test]
+fn a_request_that_is_rejected_is_not_waited_for_and_its_reason_is_told() {
+    fn reject(answer: &mut Value, reason: &str) {
+        answer["objects"] = json!([]);
+        answer["conditions"] = json!([{"type": "Complete", "status": "False", "reason": reason}]);
+    }
+    let cases: [(Twist, &str); 4] = [
+        (|answer| reject(answer, "Malformed"), "takes the request for malformed (Malformed)"),
+        (|answer| reject(answer, "TooManyDataKeys"), "more data keys than the controller there takes"),
+        (|answer| reject(answer, "TooLarge"), "the answer would be too large"),
+        (|answer| reject(answer, "Tired"), "does not know (Tired)"),
+    ];
+    for (twist, part) in cases {
+        let scene = Scene::new();
+        scene.serve(Controller { twist: Some(twist), ..Controller::default() });
+        let before = scene.files();
+        let run = scene.through(&["--timeout", "1h", "."]).exits_with(8);
+        assert!(run.stderr.contains(part) && run.stderr.contains("hint: "), "{}", run.stderr);
+        assert_eq!((before, scene.methods()), (scene.files(), ["POST", "GET", "DELETE"].map(str::to_owned).to_vec()));
+    }
+}
+
+#[test]
+fn a_request_that_was_taken_away_is_told_as_that() {
+    let scene = Scene::new();
+    scene.serve(Controller { refuses: Some(("GET", 404)), ..Controller::default() });
+    let run = scene.through(&["."]).exits_with(8);
+    assert!(run.stderr.contains("was taken away before it was answered"), "{}", run.stderr);
+    assert!(!run.stderr.contains("must be able to `get`"), "{}", run.stderr);
+}
+
+#[test]
 fn a_request_that_stays_is_a_note() {
     let scene = Scene::new();
     scene.serve(Controller { refuses: Some(("DELETE", 403)), ..Controller::default() });

@@ -14,10 +14,12 @@ use kseal_api::KeyState;
 use published::{PATH, Published, fingerprint, listed};
 use serde_json::{Value, json};
 use server::{Seen, Server, status};
-use used::{SECRETS, USAGE, collection, native, page, upstream, usage, used};
+use used::{SECRETS, USAGE, collection, deep, native, page, upstream, usage, used};
 
 const RSA: &str = "SHA256:abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const OTHER_RSA: &str = "SHA256:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+const NATIVE_LABEL: &str = "kseal.dev/sealing-key";
+const UPSTREAM_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// A cluster with an active key (seed 2) and an older one (seed 1), and two RSA keys.
@@ -38,7 +40,15 @@ fn scene() -> (Folder, Server) {
     for group in ["kseal.dev", "bitnami.com"] {
         server.has(&collection(group), page(&[]));
     }
+    for label in [NATIVE_LABEL, UPSTREAM_LABEL] {
+        server.has(&labelled(label), page(&[]));
+    }
     (folder, server)
+}
+
+/// The path of all Secrets with a label.
+fn labelled(label: &str) -> String {
+    format!("{SECRETS}?labelSelector={}&limit=500", label.replace('/', "%2F"))
 }
 
 /// The metadata of a key's Secret.
@@ -98,7 +108,8 @@ fn a_key_that_nothing_needs_is_labelled_and_nothing_of_it_is_read() {
         }})
     );
     for seen in server.seen().iter().filter(|seen| seen.line.contains("/secrets")) {
-        assert_eq!(seen.header("accept"), Some(METADATA), "{}", seen.line);
+        let accept = seen.header("accept").unwrap_or_default();
+        assert_eq!(accept.replace("List", ""), METADATA, "{}", seen.line);
     }
 }
 
@@ -140,6 +151,117 @@ fn objects_are_asked_and_not_what_was_counted() {
     assert!(server.writes().is_empty());
 }
 
+/// An object that is newer than its status.
+fn ahead(mut object: Value) -> Value {
+    object["metadata"]["generation"] = 2.into();
+    object
+}
+
+#[test]
+fn what_was_not_looked_at_as_it_is_holds_a_key_up_that_it_names() {
+    let (old, new) = (fingerprint(1), fingerprint(2));
+    let never = |mut object: Value| {
+        object.as_object_mut().expect("an object").remove("status");
+        object
+    };
+    let (folder, server) = ready();
+    let natives = collection("kseal.dev");
+    let objects = [
+        never(native("shop", "applied", &[&old], &[])),
+        ahead(native("shop", "changed", &[&old, &new], &[&new])),
+        never(native("shop", "other", &[&new], &[])),
+    ];
+    server.forgets(&natives).has(&natives, page(&objects));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    for part in ["2 objects may need key", "shop/applied (not looked at yet)", "shop/changed (not", "kseal status -A"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("other") && server.writes().is_empty(), "{}", run.stderr);
+    let both = [&objects[..], &[ahead(native("shop", "needs", &[&new], &[&old]))]].concat();
+    server.forgets(&natives).has(&natives, page(&both));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    assert!(run.stderr.contains("1 object needs key") && run.stderr.contains(", and 2 may"), "{}", run.stderr);
+    folder.kseal(&["keys", "retire", &old, "--force"]).succeeds();
+    assert_eq!(server.writes().len(), 1);
+    // Objects of sealed-secrets name no key, and this one is none of theirs.
+    let upstreams = collection("bitnami.com");
+    server.forgets(&natives).has(&natives, page(&objects[2..]));
+    server.forgets(&upstreams).has(&upstreams, page(&[never(upstream("shop", "db", &[]))]));
+    folder.kseal(&["keys", "retire", &old]).succeeds();
+}
+
+#[test]
+fn what_was_looked_at_and_only_names_the_key_is_counted_and_holds_nothing_up() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let mut claims = native("shop", "a", &[&old], &[]);
+    claims["status"] = json!({"observedGeneration": 1, "observed": null, "conditions": []});
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&[deep(claims)]));
+    let run = folder.kseal(&["keys", "retire", &old]).succeeds();
+    assert!(run.stderr.contains("1 object names it, and was not opened by it"), "{}", run.stderr);
+}
+
+#[test]
+fn an_object_that_is_not_right_goes_on_needing_what_opened_it() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let mut wrong = native("shop", "a", &[&old], &[]);
+    wrong["status"] = json!({"observedGeneration": 1, "observed": null, "neededKeys": [old]});
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&[wrong]));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    assert!(run.stderr.contains("1 object needs key") && run.stderr.contains("shop/a"), "{}", run.stderr);
+    let path = format!("{SECRETS}/rsa-1");
+    server.has(&path, rsa_secret("rsa-1", "active", Some(RSA))).has(&format!("PATCH {path}"), json!({}));
+    let mut wrong = upstream("shop", "db", &[RSA]);
+    wrong["status"]["conditions"][0] = json!({"type": "Synced", "status": "False", "reason": "NotOwned"});
+    wrong["status"]["conditions"][1]["status"] = "False".into();
+    server.forgets(&collection("bitnami.com")).has(&collection("bitnami.com"), page(&[wrong]));
+    let run = folder.kseal(&["keys", "retire", RSA]).exits_with(6);
+    assert!(run.stderr.contains("1 object needs key") && run.stderr.contains("shop/db"), "{}", run.stderr);
+}
+
+#[test]
+fn objects_of_sealed_secrets_that_only_its_own_controller_saw_may_need_any_of_its_keys() {
+    let (folder, server) = ready();
+    let path = format!("{SECRETS}/rsa-1");
+    server.has(&path, rsa_secret("rsa-1", "active", Some(RSA))).has(&format!("PATCH {path}"), json!({}));
+    let upstreams = collection("bitnami.com");
+    let mut synced = upstream("shop", "db", &[]);
+    synced["status"]["conditions"].as_array_mut().expect("conditions").truncate(1);
+    for object in [synced, ahead(upstream("shop", "db", &[OTHER_RSA]))] {
+        server.forgets(&upstreams).has(&upstreams, page(&[object]));
+        let run = folder.kseal(&["keys", "retire", RSA]).exits_with(6);
+        assert!(run.stderr.contains("shop/db (not looked at yet)"), "{}", run.stderr);
+    }
+    let mut failed = upstream("shop", "db", &[]);
+    failed["status"]["conditions"] = json!([{"type": "Synced", "status": "False", "reason": "NoKey"}]);
+    server.forgets(&upstreams).has(&upstreams, page(&[failed, upstream("shop", "web", &[OTHER_RSA])]));
+    folder.kseal(&["keys", "retire", RSA]).succeeds();
+}
+
+#[test]
+fn what_cannot_be_read_may_need_the_key_and_is_named() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let mut strange = native("shop", "strange", &[], &[]);
+    strange["status"] = json!("x");
+    let mut spec = native("shop", "spec", &[], &[]);
+    spec["status"] = Value::Null;
+    spec["spec"]["dataKeys"] = json!([]);
+    let objects = [strange, spec, deep(native("shop", "needs", &[], &[&old]))];
+    server.forgets(&collection("kseal.dev")).has(&collection("kseal.dev"), page(&objects));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    for part in [
+        "1 object needs key",
+        ", and 2 may",
+        "shop/needs",
+        "shop/strange (cannot be read)",
+        "shop/spec (cannot be read)",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+}
+
 #[test]
 fn the_only_active_key_stays_unless_it_is_compromised_or_forced() {
     let new = fingerprint(2);
@@ -161,7 +283,7 @@ fn what_is_done_already_is_not_done_again() {
     let run = folder.kseal(&["keys", "retire", &fingerprint(1)]).succeeds();
     assert!(run.stderr.contains("is retired already"), "{}", run.stderr);
     assert!(server.writes().is_empty());
-    assert!(!server.lines().iter().any(|line| line.contains("sealedsecrets")), "nothing is looked at for it");
+    assert!(!server.lines().iter().any(|line| line.contains("/sealedsecrets")), "nothing is looked at for it");
 }
 
 #[test]
@@ -235,8 +357,8 @@ fn a_key_is_found_by_its_annotation_where_the_controller_does_not_name_its_secre
     let (folder, server) = scene();
     let (old, new) = (fingerprint(1), fingerprint(2));
     server.forgets(USAGE);
-    let native = format!("{SECRETS}?labelSelector=kseal.dev%2Fsealing-key&limit=500");
-    let upstream = format!("{SECRETS}?labelSelector=sealedsecrets.bitnami.com%2Fsealed-secrets-key&limit=500");
+    let (native, upstream) = (labelled(NATIVE_LABEL), labelled(UPSTREAM_LABEL));
+    server.forgets(&native).forgets(&upstream);
     let items = [secret("kseal-2-6f0c", 3, &new, "active"), secret("kseal-1-6f0c", 7, &old, "retiring")];
     server.has(&native, page(&items));
     server.has(&upstream, page(&[rsa_secret("rsa-1", "retired", Some(RSA)), rsa_secret("rsa-2", "active", None)]));
@@ -291,9 +413,6 @@ fn a_key_that_is_lost_has_nothing_to_retire_and_who_may_not_is_told() {
     let (folder, server) = scene();
     let old = fingerprint(1);
     server.forgets(USAGE).has(USAGE, usage(&[(&old, used("X25519", "missing", "", &[]))]));
-    for label in ["kseal.dev%2Fsealing-key", "sealedsecrets.bitnami.com%2Fsealed-secrets-key"] {
-        server.has(&format!("{SECRETS}?labelSelector={label}&limit=500"), page(&[]));
-    }
     let run = folder.kseal(&["keys", "retire", &old]).exits_with(4);
     assert!(run.stderr.contains("restore its Secret from the backup"), "{}", run.stderr);
     let (folder, server) = scene();
@@ -304,4 +423,52 @@ fn a_key_that_is_lost_has_nothing_to_retire_and_who_may_not_is_told() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn a_key_that_stands_in_two_secrets_is_refused_and_both_are_named() {
+    let (folder, server) = ready();
+    let old = fingerprint(1);
+    let items = [secret("kseal-1-6f0c", 7, &old, "retiring"), secret("copy", 9, &old, "active")];
+    for items in [&items[..], &items[1..]] {
+        server.forgets(&labelled(NATIVE_LABEL)).has(&labelled(NATIVE_LABEL), page(items));
+        let run = folder.kseal(&["keys", "retire", &old, "--force"]).exits_with(6);
+        for part in
+            ["stands in several Secrets", "kseal-system/kseal-1-6f0c", "kseal-system/copy", "delete all but one"]
+        {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
+    }
+    // One that is of another key by now is not it.
+    let stale = [secret("kseal-1-6f0c", 7, &fingerprint(2), "active"), secret("copy", 9, &old, "retiring")];
+    server.forgets(&labelled(NATIVE_LABEL)).has(&labelled(NATIVE_LABEL), page(&stale));
+    server.has(&format!("PATCH {SECRETS}/copy"), json!({}));
+    folder.kseal(&["keys", "retire", &old]).succeeds();
+    assert_eq!(server.writes().len(), 1);
+}
+
+#[test]
+fn a_secret_of_which_nobody_says_the_key_may_be_a_second_one_of_it() {
+    let (folder, server) = ready();
+    let path = format!("{SECRETS}/rsa-1");
+    server.has(&format!("PATCH {path}"), json!({}));
+    let mut others = vec![rsa_secret("rsa-1", "active", None), rsa_secret("rsa-2", "active", None)];
+    let upstream = labelled(UPSTREAM_LABEL);
+    server.forgets(&upstream).has(&upstream, page(&others));
+    folder.kseal(&["keys", "retire", RSA]).succeeds();
+    others.extend([rsa_secret("copy", "active", None), rsa_secret("idle", "compromised", None)]);
+    server.forgets(&upstream).has(&upstream, page(&others));
+    let run = folder.kseal(&["keys", "retire", RSA]).exits_with(6);
+    assert!(
+        run.stderr.contains("1 other Secret may hold") && run.stderr.contains("kseal-system/copy"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("rsa-2") && !run.stderr.contains("idle"), "{}", run.stderr);
+    folder.kseal(&["keys", "retire", RSA, "--force"]).succeeds();
+    // A Secret of kseal's own that has the name by now is no key of sealed-secrets.
+    server.forgets(&upstream).has(&upstream, page(&[]));
+    server.has(&path, secret("rsa-1", 3, RSA, "active"));
+    folder.kseal(&["keys", "retire", RSA, "--force"]).exits_with(4);
+    assert_eq!(server.writes().len(), 2);
 }

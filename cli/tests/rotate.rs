@@ -80,6 +80,18 @@ fn who_does_not_wait_is_told_where_to_look() {
 }
 
 #[test]
+fn a_time_that_no_calendar_has_is_waited_for() {
+    for time in ["100000000h", "2562047788015215h"] {
+        let (folder, server) = scene();
+        once(&server, PATH, &map(&Published::new(1), 7, None));
+        once(&server, PATH, &map(&Published::new(1), 8, None));
+        server.has(PATH, map(&rotated(), 9, None)).has(&format!("PATCH {PATH}"), json!({"metadata": {}}));
+        let run = folder.kseal(&["keys", "rotate", "--timeout", time]).succeeds();
+        assert_eq!(run.stdout, format!("{}\n", fingerprint(2)));
+    }
+}
+
+#[test]
 fn a_key_that_does_not_come_in_time_is_an_error_and_the_request_stays() {
     let (folder, server) = scene();
     let asked = map(&Published::new(1), 8, Some(&fingerprint(1)));

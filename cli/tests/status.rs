@@ -204,3 +204,23 @@ fn no_object_keeps_the_others_from_being_listed() {
     assert_eq!(run.stdout.lines().count(), 6, "{}", run.stdout);
     assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
 }
+
+#[test]
+fn an_object_that_is_too_deep_hides_no_other() {
+    let (folder, server) = scene();
+    let deep = (0..150).fold(Value::Null, |inner, _| json!({"a": inner}));
+    let mut hostile = object("shop", "hostile", &native("True", "Opened", ""));
+    hostile["spec"]["template"] = deep.clone();
+    hostile["metadata"]["managedFields"] = json!([{"manager": "x", "fieldsV1": deep}]);
+    let objects = [hostile.clone(), object("shop", "web", &native("True", "Opened", ""))];
+    server.has(&collection(NATIVE, ""), page(&objects));
+    let run = folder.kseal(&["status", "-A"]).succeeds();
+    assert!(
+        run.stdout.contains("hostile  kseal   True") && run.stdout.contains("web      kseal   True"),
+        "{}",
+        run.stdout
+    );
+    server.has(&format!("{NATIVE}/namespaces/shop/sealedsecrets/hostile"), hostile);
+    let run = folder.kseal(&["status", "-n", "shop", "hostile"]).succeeds();
+    assert!(run.stdout.contains("True"), "{}", run.stdout);
+}

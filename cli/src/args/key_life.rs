@@ -44,6 +44,8 @@ Examples:
 ///
 /// An object needs the keys that opened it, as its status says. What names a key and was not opened by it only claims it:
 /// anyone who may create objects can do that, so it holds nothing up. The numbers are the controller's, and seconds old.
+///
+/// With --all, those that no controller has looked at as they are, and that may need the key, are told apart.
 #[derive(Args)]
 #[command(after_help = USAGE_EXAMPLES)]
 pub(crate) struct UsageArgs {
@@ -68,7 +70,8 @@ Examples:
 /// Retire a key of a cluster, or give it another state
 ///
 /// A retired key is kept and not loaded, so nothing opens with it. Every object of the cluster is looked at first: while one
-/// needs the key, or if no other key is active, it is refused without --force.
+/// needs the key, or may need it because no controller has looked at it as it is, or if no other key is active, it is refused
+/// without --force.
 ///
 /// The state is a label on the key's Secret in the controller's namespace. Of Secrets there only the metadata is read;
 /// the rights to get, list and patch them are needed all the same.
@@ -81,7 +84,7 @@ pub(crate) struct RetireArgs {
     /// What the key shall be
     #[arg(long = "as", value_name = "STATE", value_enum, default_value = "retired")]
     pub state: StateName,
-    /// Do it even if objects need the key, or if no other one is active
+    /// Do it even if objects need the key or may need it, or if no other one is active
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]

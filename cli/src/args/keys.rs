@@ -133,7 +133,8 @@ Examples:
 ///
 /// Without --public: the private keys, each as the manifest of its Secret without what a server added to it. Who has
 /// them opens everything. With --cluster, --context or --kubeconfig they come from the cluster: all that the controller's
-/// namespace has, of sealed-secrets too, and the identity that signs what is published.
+/// namespace has, of sealed-secrets too, and the identity that signs what is published. Of a key in two Secrets one is kept,
+/// with the graver state.
 ///
 /// With --seal-for the values are sealed for another key: what comes out opens with that one alone, which belongs
 /// somewhere else.
@@ -152,6 +153,9 @@ pub(crate) struct ExportArgs {
     /// Export the keys of the current context's cluster; --context and --kubeconfig do so by themselves
     #[arg(long)]
     pub cluster: bool,
+    /// Name of sealed-secrets' first key, which has no label; the controller's flag of the same name
+    #[arg(long, value_name = "NAME", default_value = "sealed-secrets-key", conflicts_with_all = ["files", "public"])]
+    pub sealed_secrets_key_prefix: String,
     /// Seal the private keys for the key of this bundle
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["public", "show"])]
     pub seal_for: Option<String>,

@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 pub(crate) enum Counted {
     /// All that the controller says.
     Known(Box<KeyUsage>),
-    /// Nothing, and why.
+    /// Nothing, since nothing was told; how that may be.
+    Missing(String),
+    /// Nothing, since it may not be read; why.
     Unknown(String),
 }
 
@@ -20,7 +22,7 @@ impl Counted {
     pub(crate) fn known(&self) -> Option<&KeyUsage> {
         match self {
             Self::Known(usage) => Some(usage),
-            Self::Unknown(_) => None,
+            Self::Missing(_) | Self::Unknown(_) => None,
         }
     }
 }
@@ -46,7 +48,7 @@ impl Publishing {
                 return Ok(Counted::Unknown(format!("you may not read {what}: {refusal}")));
             }
             Err(Failure::Refused(refusal)) if refusal.code == 404 => {
-                return Ok(Counted::Unknown(format!(
+                return Ok(Counted::Missing(format!(
                     "there is no {what} yet; the controller writes it when it has seen every object"
                 )));
             }

@@ -15,7 +15,9 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// It did not answer, or not so that it is understood.
     Other(Box<Error>),
-    /// The same of a write, which may have happened.
+    /// There is more of the answer than is taken in one piece.
+    TooLarge(Box<Error>),
+    /// The same as [`Self::Other`] of a write, which may have happened.
     InDoubt(Box<Error>),
 }
 
@@ -46,7 +48,7 @@ impl Failure {
     /// As an error of a command that wanted `what`; the hint is for what the server may not give.
     pub(crate) fn wanting(self, what: &str, hint: &str) -> Error {
         let refusal = match self {
-            Self::Other(error) | Self::InDoubt(error) => return *error,
+            Self::Other(error) | Self::TooLarge(error) | Self::InDoubt(error) => return *error,
             Self::Refused(refusal) => refusal,
         };
         let place = &refusal.cluster;
@@ -66,14 +68,14 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal.code == 409 || refusal.code >= 500,
             Self::InDoubt(_) => true,
-            Self::Other(_) => false,
+            Self::Other(_) | Self::TooLarge(_) => false,
         }
     }
 
     /// As an error of a command that wanted to do something, as `change ConfigMap a/b`; the hint is for who may not.
     pub(crate) fn doing(self, what: &str, hint: &str) -> Error {
         let refusal = match self {
-            Self::Other(error) | Self::InDoubt(error) => return *error,
+            Self::Other(error) | Self::TooLarge(error) | Self::InDoubt(error) => return *error,
             Self::Refused(refusal) => refusal,
         };
         let place = &refusal.cluster;

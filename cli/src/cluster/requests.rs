@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 use super::{Cluster, Failure, connection};
 use crate::error::Error;
 
-/// A page of 500 objects, each as large as etcd takes, would be larger; nobody's is.
+/// As much of an answer as is taken in one piece. A page of 500 objects, each as large as etcd takes, has more, and is asked
+/// for in smaller ones.
 const MAX_BYTES: usize = 256 * 1_024 * 1_024;
 /// Where the length of an answer is not told, as much is expected.
 const USUAL_BYTES: usize = 64 * 1_024;
@@ -77,12 +78,12 @@ impl Cluster {
         self.ask(&Asked::get(path, METADATA))
     }
 
-    /// The same for a collection.
+    /// The same for a collection, as it was sent.
     ///
     /// # Errors
     /// As for [`Self::get`].
-    pub(crate) fn list_metadata<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(&Asked::get(path, METADATA_LIST))
+    pub(crate) fn list_metadata_octets(&self, path: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        self.answer(&Asked::get(path, METADATA_LIST))
     }
 
     /// Reads what stands at a path, as it was sent; it may hold private keys.
@@ -147,15 +148,17 @@ impl Cluster {
 
     fn ask<T: DeserializeOwned>(&self, asked: &Asked<'_>) -> Result<T, Failure> {
         let body = self.answer(asked)?;
-        // What serde says of bad JSON quotes it.
         serde_json::from_slice(&body).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let Asked { method, path, .. } = asked;
-            let error =
-                Error::input(format!("{}: the answer to {method} {path} is not what it must be ({place})", self.name))
-                    .hint("something on the way may have answered instead of the API server");
+            let error = self.strange(&asked.method, asked.path, &error);
             if asked.is_write() { Failure::InDoubt(Box::new(error)) } else { error.into() }
         })
+    }
+
+    /// An answer that is none. What serde says of bad JSON quotes it, so it is not repeated.
+    pub(super) fn strange(&self, method: &Method, path: &str, error: &serde_json::Error) -> Error {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Error::input(format!("{}: the answer to {method} {path} is not what it must be ({place})", self.name))
+            .hint("something on the way may have answered instead of the API server")
     }
 
     /// The body of a good answer.
@@ -193,6 +196,12 @@ impl Cluster {
     }
 
     fn unanswered(&self, asked: &Asked<'_>, error: ureq::Error) -> Failure {
+        if !asked.is_write() && matches!(error, ureq::Error::BodyExceedsLimit(_)) {
+            let size = MAX_BYTES / 1_024 / 1_024;
+            let error =
+                Error::cluster(format!("{}: the answer to GET {} has more than {size} MiB", self.name, asked.path));
+            return Failure::TooLarge(Box::new(error.hint("no object is as large; see what answers in its place")));
+        }
         if !asked.is_write() || connection::was_not_made(&error) {
             return connection::unanswered(&self.name, error).into();
         }
@@ -216,7 +225,10 @@ impl<'r> Asked<'r> {
 /// The whole body. A buffer that grows is wiped where it was.
 fn read(answer: &mut Response<Body>) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
     let told = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let told = told.filter(|told| *told <= MAX_BYTES).unwrap_or(USUAL_BYTES);
+    let told = told.unwrap_or(USUAL_BYTES);
+    if told > MAX_BYTES {
+        return Err(ureq::Error::BodyExceedsLimit(MAX_BYTES as u64));
+    }
     let mut body = Zeroizing::new(vec![0; told + 1]);
     let (mut length, mut reader) = (0, answer.body_mut().as_reader());
     loop {

@@ -1,9 +1,7 @@
 //! The sealed objects of a cluster, of both kinds, page by page: a cluster may have more than there is memory for.
 
 use kseal_api::names;
-use kseal_core::reconcile::status::RECORD;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{Cluster, Failure};
 use crate::error::{Error, Result};
@@ -33,26 +31,15 @@ impl SealedKind {
             Self::Upstream => "bitnami",
         }
     }
-
-    /// The keys that opened an object, as its status says. Upstream's kind has no place for them but the message of a
-    /// condition. Read leniently: one object must not keep the others from being read.
-    pub(crate) fn keys(self, status: &Value) -> Vec<String> {
-        let record = match self {
-            Self::Native => status["observed"].clone(),
-            Self::Upstream => {
-                let text = condition(status, RECORD, "message");
-                text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-            }
-        };
-        let keys = record["keys"].as_array().into_iter().flatten();
-        keys.filter_map(|key| key.as_str().map(ToOwned::to_owned)).collect()
-    }
 }
 
-/// A condition's field, if there is something in it.
-pub(crate) fn condition<'s>(status: &'s Value, type_: &str, field: &str) -> Option<&'s str> {
-    let condition = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == type_)?;
-    condition[field].as_str().filter(|text| !text.is_empty())
+/// What became of a look at every object of a kind.
+pub(crate) enum Listed {
+    All,
+    /// The cluster does not know the kind.
+    NoSuchKind,
+    /// They may not be listed; why not.
+    Forbidden(Box<Error>),
 }
 
 /// Where to look.
@@ -64,15 +51,32 @@ pub(crate) struct SealedObjects<'c> {
 }
 
 impl SealedObjects<'_> {
-    /// Hands out every object of a kind; says whether the cluster knows the kind at all.
+    /// Hands out every object of a kind, as it was sent; says whether the cluster knows the kind at all.
     ///
     /// # Errors
     /// If they may not be listed, or not all of them were.
-    pub(crate) fn each<T: DeserializeOwned>(&self, kind: SealedKind, on: impl FnMut(T)) -> Result<bool> {
+    pub(crate) fn each(&self, kind: SealedKind, on: impl FnMut(&RawValue)) -> Result<bool> {
+        match self.each_if_allowed(kind, on)? {
+            Listed::All => Ok(true),
+            Listed::NoSuchKind => Ok(false),
+            Listed::Forbidden(error) => Err(*error),
+        }
+    }
+
+    /// The same, for who knows something to do if they may not be listed.
+    ///
+    /// # Errors
+    /// If not all of them were listed for another reason.
+    pub(crate) fn each_if_allowed(&self, kind: SealedKind, on: impl FnMut(&RawValue)) -> Result<Listed> {
         let place = self.namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();
-        match self.cluster.each(&format!("/apis/{}/{place}sealedsecrets", kind.group()), on) {
-            Ok(()) => Ok(true),
-            Err(failure) => self.without(kind, failure).map(|()| false),
+        let Err(failure) = self.cluster.each_raw(&format!("/apis/{}/{place}sealedsecrets", kind.group()), on) else {
+            return Ok(Listed::All);
+        };
+        let is_forbidden = matches!(&failure, Failure::Refused(refusal) if refusal.code == 403);
+        match self.without(kind, failure) {
+            Ok(()) => Ok(Listed::NoSuchKind),
+            Err(error) if is_forbidden => Ok(Listed::Forbidden(Box::new(error))),
+            Err(error) => Err(error),
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod row;
 
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 
 use self::row::{Item, Row};
 use super::{DONE, FOUND};
@@ -75,7 +75,8 @@ impl Status<'_> {
                 Ok(()) => true,
                 Err(failure) => self.objects.without(kind, failure).map(|()| false)?,
             },
-            (_, names) => self.objects.each(kind, |item: Item| {
+            (_, names) => self.objects.each(kind, |object| {
+                let item = Item::read(object);
                 if names.is_empty() || item.name().is_some_and(|name| names.iter().any(|it| it == name)) {
                     found.push(item);
                 }
@@ -89,8 +90,8 @@ impl Status<'_> {
         let mut missing = None;
         for name in self.names {
             let path = format!("/apis/{}/namespaces/{namespace}/sealedsecrets/{name}", kind.group());
-            match self.objects.cluster.get(&path) {
-                Ok(item) => found.push(item),
+            match self.objects.cluster.get::<Box<RawValue>>(&path) {
+                Ok(object) => found.push(Item::read(&object)),
                 Err(Failure::Refused(refusal)) if refusal.code == 404 => missing = Some(Failure::Refused(refusal)),
                 Err(failure) => return Err(failure),
             }

@@ -48,11 +48,11 @@ pub(crate) fn look(cluster: &Cluster, place: &Place) -> Result<Found> {
     let own = Own { namespace: namespace.to_owned(), upstream_key_prefix: prefix };
     let mut objects = Objects::default();
     let all = SealedObjects { cluster, namespace: None };
-    if !all.each(SealedKind::Upstream, |object: Value| objects.add(object, &own))? {
+    if !all.each(SealedKind::Upstream, |object| objects.add(object, &own))? {
         return Err(Error::cluster(format!("{} knows no SealedSecret of sealed-secrets", cluster.name))
             .hint("there is nothing to take over; docs/operate.md tells how kseal is installed"));
     }
-    all.each(SealedKind::Native, |object: Value| objects.add_native(&object))?;
+    all.each(SealedKind::Native, |object| objects.add_native(object))?;
     let mut keys = Vec::new();
     let take = |secret: Secret| {
         if let Some((secret, live)) = secret.0 {

@@ -1,13 +1,17 @@
 //! What would become of each object and its Secret, as kseal's controller decides it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use kseal_api::names;
 use kseal_core::reconcile::{Group, LiveSecret, Own, Request, Trouble, Uid, forbidden, ownership};
 use kseal_crypto::Failures;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 
-use crate::cluster::condition;
+use crate::cluster::{Part, SealedMetadata, SealedStatus};
 
 /// Namespace and name.
 type Name = (String, String);
@@ -83,26 +87,23 @@ pub(crate) struct Counts {
 }
 
 impl Objects {
-    /// Takes an object of sealed-secrets' kind.
-    pub(super) fn add(&mut self, mut object: Value, own: &Own) {
-        let Some(whole) = Request::read(Group::Upstream, object.to_string().as_bytes()) else { return };
-        let standing = standing(&object);
-        let finalizers = &object["spec"]["template"]["metadata"]["finalizers"];
-        let has_finalizers = finalizers.as_array().is_some_and(|all| !all.is_empty());
+    /// Takes an object of sealed-secrets' kind, whatever it holds. One without a name, which no API server sends, is none.
+    pub(super) fn add(&mut self, object: &RawValue, own: &Own) {
+        let Some(whole) = Request::read(Group::Upstream, object.get().as_bytes()) else { return };
+        let Ok(parts) = serde_json::from_str::<Parts<'_>>(object.get()) else { return };
         let contents = || Failures::from_vec(whole.sealed.failures()).map(|failures| Trouble::contents(failures, None));
         let trouble = forbidden(&whole, own).or_else(|| whole.problem().cloned()).or_else(contents);
-        for field in ["encryptedData", "data"] {
-            object["spec"].as_object_mut().and_then(|spec| spec.remove(field));
-        }
-        let Some(request) = Request::read(Group::Upstream, object.to_string().as_bytes()) else { return };
+        let (standing, has_finalizers) = (parts.standing(), parts.has_finalizers());
+        let Some(request) = parts.without_values() else { return };
         let name = (request.namespace.clone(), request.name.clone());
         self.upstream.insert(name, Object { request, standing, trouble, has_finalizers, fate: None });
     }
 
     /// Takes a native object.
-    pub(super) fn add_native(&mut self, object: &Value) {
-        let text = |field: &str| object["metadata"][field].as_str().map(ToOwned::to_owned);
-        if let (Some(namespace), Some(name), Some(uid)) = (text("namespace"), text("name"), text("uid")) {
+    pub(super) fn add_native(&mut self, object: &RawValue) {
+        let Ok(Native { metadata }) = serde_json::from_str::<Native>(object.get()) else { return };
+        let SealedMetadata { namespace, name, uid, .. } = metadata.or_default();
+        if let (Part::Read(namespace), Part::Read(name), Part::Read(uid)) = (namespace, name, uid) {
             self.native.insert((namespace, name), Uid::of(&uid));
         }
     }
@@ -200,31 +201,94 @@ fn advice(trouble: &Trouble, request: &Request) -> String {
     }
 }
 
-fn standing(object: &Value) -> Standing {
-    let none = Value::Object(Map::new());
-    let status = object.get("status").unwrap_or(&none);
-    let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
-    if status["observedGeneration"].as_i64().is_none_or(|observed| observed < generation) {
-        return Standing::Unseen;
-    }
-    match condition(status, "Synced", "status") {
-        Some("True") => Standing::Synced,
-        Some("False") => {
-            let message = condition(status, "Synced", "message").unwrap_or("it is not synced");
-            Standing::Failing(message.to_owned())
+/// An object of sealed-secrets' kind, in parts as they were sent.
+#[derive(Deserialize, Serialize)]
+struct Parts<'j> {
+    #[serde(borrow)]
+    metadata: &'j RawValue,
+    #[serde(borrow, default)]
+    spec: Option<&'j RawValue>,
+    #[serde(borrow, default)]
+    status: Option<&'j RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Native {
+    #[serde(default)]
+    metadata: Part<SealedMetadata>,
+}
+
+/// Where finalizers are asked for.
+#[derive(Deserialize)]
+struct Templated<T> {
+    #[serde(default = "absent")]
+    template: Part<T>,
+}
+
+#[derive(Deserialize)]
+struct Described<T> {
+    #[serde(default = "absent")]
+    metadata: Part<T>,
+}
+
+#[derive(Deserialize)]
+struct Finalized {
+    #[serde(default)]
+    finalizers: Part<Vec<IgnoredAny>>,
+}
+
+const fn absent<T>() -> Part<T> {
+    Part::Absent
+}
+
+impl Parts<'_> {
+    fn standing(&self) -> Standing {
+        let metadata = Part::<SealedMetadata>::read(self.metadata).or_default();
+        let status = self.status.map(Part::<SealedStatus>::read).unwrap_or_default().or_default();
+        if metadata.is_ahead_of(&status) {
+            return Standing::Unseen;
         }
-        _ => Standing::Unseen,
+        match status.status("Synced") {
+            Some("True") => Standing::Synced,
+            Some("False") => {
+                let message = status.message("Synced").unwrap_or("it is not synced");
+                Standing::Failing(message.to_owned())
+            }
+            _ => Standing::Unseen,
+        }
+    }
+
+    fn has_finalizers(&self) -> bool {
+        let spec = self.spec.map(Part::<Templated<Described<Finalized>>>::read).unwrap_or_default();
+        let metadata = spec.get().and_then(|spec| spec.template.get()).and_then(|template| template.metadata.get());
+        metadata.and_then(|metadata| metadata.finalizers.get()).is_some_and(|all| !all.is_empty())
+    }
+
+    /// As the controller reads it, but for the values.
+    fn without_values(&self) -> Option<Request> {
+        let spec = self.spec.map(Part::<BTreeMap<Cow<'_, str>, &RawValue>>::read).unwrap_or_default();
+        let spec = spec.get().map(|spec| {
+            let kept = spec.iter().filter(|(field, _)| !["encryptedData", "data"].contains(&&***field));
+            kept.collect::<BTreeMap<_, _>>()
+        });
+        let spec = spec.and_then(|spec| serde_json::value::to_raw_value(&spec).ok());
+        let parts = Parts { spec: spec.as_deref().or(self.spec), ..*self };
+        Request::read(Group::Upstream, &serde_json::to_vec(&parts).ok()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json, value::to_raw_value};
 
     use super::*;
 
     fn own() -> Own {
         Own { namespace: "kube-system".to_owned(), upstream_key_prefix: "sealed-secrets-key".to_owned() }
+    }
+
+    fn raw(object: &Value) -> Box<RawValue> {
+        to_raw_value(object).unwrap()
     }
 
     fn object(name: &str, change: &Value) -> Value {
@@ -258,7 +322,7 @@ mod tests {
     /// The reason for one object, whose Secret is its own.
     fn reason(change: &Value) -> Option<String> {
         let mut objects = Objects::default();
-        objects.add(object("db", change), &own());
+        objects.add(&raw(&object("db", change)), &own());
         secret(&mut objects, "db", Some("uid-db"), None);
         objects.findings().pop().map(|finding| finding.reason)
     }
@@ -296,9 +360,9 @@ mod tests {
     fn secrets_are_sorted_by_whose_they_are() {
         let mut objects = Objects::default();
         for name in ["owned", "managed", "patched", "foreign", "missing", "native"] {
-            objects.add(object(name, &json!({})), &own());
+            objects.add(&raw(&object(name, &json!({}))), &own());
         }
-        objects.add_native(&json!({"metadata": {"namespace": "prod", "name": "native", "uid": "uid-new"}}));
+        objects.add_native(&raw(&json!({"metadata": {"namespace": "prod", "name": "native", "uid": "uid-new"}})));
         secret(&mut objects, "owned", Some("uid-owned"), None);
         secret(&mut objects, "managed", None, Some(names::UPSTREAM_MANAGED));
         secret(&mut objects, "patched", None, Some(names::UPSTREAM_PATCH));

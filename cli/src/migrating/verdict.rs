@@ -8,10 +8,15 @@ use super::{
     controllers::Upstream,
     objects::{Counts, Finding},
 };
-use crate::words::{are, count};
+use crate::{
+    cluster::segment,
+    words::{are, count},
+};
 
 /// Where sealed-secrets usually is, and where `deploy/sealed-secrets` puts kseal.
 const USUAL_NAMESPACE: &str = "kube-system";
+/// How the names of its keys usually begin.
+const USUAL_PREFIX: &str = "sealed-secrets-key";
 
 /// The judgement of a cluster.
 pub(crate) struct Verdict {
@@ -137,7 +142,7 @@ fn flags(upstream: &Upstream) -> Vec<String> {
             names::PAUSED
         ));
     }
-    if let Some(prefix) = upstream.flag("key-prefix").filter(|prefix| *prefix != "sealed-secrets-key") {
+    if let Some(prefix) = upstream.flag("key-prefix").filter(|prefix| *prefix != USUAL_PREFIX) {
         notes.push(format!("give kseal's controller --sealed-secrets-key-prefix={prefix}, as sealed-secrets has it"));
     }
     if upstream.flag("key-order-priority") == Some("SecretCreationTimestamp") {
@@ -168,13 +173,7 @@ fn next(found: &Found, counts: &Counts, stage: Stage) -> Vec<(String, &'static s
             "the Secrets are the native objects' now; take the old files out of the repository first",
         )),
         Stage::Before => {
-            next.push((
-                format!(
-                    "kubectl -n {namespace} get secret -l {} -o yaml > sealed-secrets-keys.yaml",
-                    names::UPSTREAM_KEY
-                ),
-                "back up the keys, and keep the file as you keep them",
-            ));
+            next.push((export(found), "back up the keys, and keep the file as you keep them"));
             next.extend(stop);
             next.push((
                 format!("kubectl -n {namespace} delete service sealed-secrets-controller --ignore-not-found"),
@@ -200,6 +199,18 @@ fn next(found: &Found, counts: &Counts, stage: Stage) -> Vec<(String, &'static s
         }
     }
     next
+}
+
+/// What writes all keys into one file: those with a label, and the first one, which has none.
+fn export(found: &Found) -> String {
+    let prefix = found.upstream.as_ref().and_then(|upstream| upstream.flag("key-prefix"));
+    // Whoever wrote the Deployment does not write the command.
+    let prefix = prefix.filter(|prefix| *prefix != USUAL_PREFIX && segment("key-prefix", prefix).is_ok());
+    let prefix = prefix.map(|prefix| format!(" --sealed-secrets-key-prefix {prefix}")).unwrap_or_default();
+    format!(
+        "kseal keys export --cluster --namespace-of-controller {}{prefix} -o sealed-secrets-keys.yaml",
+        found.namespace
+    )
 }
 
 /// `2 replicas`, `stopped`.

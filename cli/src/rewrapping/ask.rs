@@ -31,12 +31,22 @@ struct Metadata {
     generation: i64,
 }
 
+/// How a request ended.
+enum Ended {
+    Answered(RewrapRequestStatus),
+    /// Nothing of it was worked on; the reason in the condition's word.
+    Rejected(String),
+}
+
 impl Request {
-    fn answer(self) -> Option<RewrapRequestStatus> {
-        let is_complete =
-            |condition: &serde_json::Value| condition["type"] == REWRAP_COMPLETE && condition["status"] == "True";
-        let current = |status: &RewrapRequestStatus| status.observed_generation >= self.metadata.generation;
-        self.status.filter(current).filter(|status| status.conditions.iter().any(is_complete))
+    fn ended(self) -> Option<Ended> {
+        let status = self.status.filter(|status| status.observed_generation >= self.metadata.generation)?;
+        let condition = status.conditions.iter().find(|condition| condition["type"] == REWRAP_COMPLETE)?;
+        match condition["status"].as_str() {
+            Some("True") => Some(Ended::Answered(status)),
+            Some("False") => Some(Ended::Rejected(condition["reason"].as_str().unwrap_or("no reason").to_owned())),
+            _ => None,
+        }
     }
 }
 
@@ -100,11 +110,17 @@ impl Through {
             thread::sleep(pause.min(timeout.saturating_sub(waited)));
             waited += pause;
             let what = format!("RewrapRequest in namespace {namespace}");
-            let request: Request = self.cluster.get(path).map_err(|failure| {
-                failure.wanting(&what, "who may make a RewrapRequest must be able to `get` it; ask for that right, too")
+            let request: Request = self.cluster.get(path).map_err(|failure| match failure {
+                Failure::Refused(refusal) if refusal.code == 404 => self.taken_away(namespace),
+                failure => {
+                    let hint = "who may make a RewrapRequest must be able to `get` it; ask for that right, too";
+                    failure.wanting(&what, hint)
+                }
             })?;
-            if let Some(answer) = request.answer() {
-                return Ok(answer);
+            match request.ended() {
+                Some(Ended::Answered(answer)) => return Ok(answer),
+                Some(Ended::Rejected(reason)) => return Err(self.rejected(namespace, &reason)),
+                None => {}
             }
             if waited >= timeout {
                 return Err(Error::cluster(format!(
@@ -119,6 +135,37 @@ impl Through {
             }
             pause = (pause * 3 / 2).min(PAUSES.1);
         }
+    }
+
+    fn taken_away(&self, namespace: &str) -> Error {
+        Error::cluster(format!(
+            "a RewrapRequest in namespace {namespace} of {} was taken away before it was answered",
+            self.cluster.name
+        ))
+        .hint(
+            "the controller does that where too many stand at once, or one stands too long; run it again when fewer ask, and              see who deletes them if that does not help",
+        )
+    }
+
+    fn rejected(&self, namespace: &str, reason: &str) -> Error {
+        let (why, hint) = match reason {
+            "Malformed" => (
+                "it takes the request for malformed",
+                "the controller there may be of another version than this program; else `kseal verify` says what is wrong \
+                 with a file",
+            ),
+            "TooManyDataKeys" => (
+                "it has more data keys than the controller there takes",
+                "give it fewer files at a time; `kseal reencrypt --compact`, with a private key, leaves one data key in each",
+            ),
+            "TooLarge" => ("the answer would be too large", "give it fewer files at a time"),
+            _ => ("it gives a reason that this version does not know", "a later version of kseal may know it"),
+        };
+        Error::cluster(format!(
+            "{} answers nothing to a RewrapRequest in namespace {namespace}: {why} ({reason})",
+            self.cluster.name
+        ))
+        .hint(hint)
     }
 }
 

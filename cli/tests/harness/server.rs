@@ -36,7 +36,7 @@ struct State {
 struct Answer {
     /// `/path?query` for any method, `PATCH /path?query` for one; that comes first.
     path: String,
-    /// HTTP's, or [`NONE`].
+    /// HTTP's, or [`NONE`], or [`TOO_LARGE`].
     code: u16,
     headers: String,
     body: String,
@@ -64,6 +64,8 @@ impl Seen {
 
 /// No answer: the connection is closed.
 const NONE: u16 = 0;
+/// An answer whose length is announced and that does not come.
+const TOO_LARGE: u16 = 1;
 
 impl Server {
     /// A server that knows nothing yet.
@@ -111,6 +113,11 @@ impl Server {
     /// Hangs up instead of an answer, a few times.
     pub(crate) fn hangs_up(&self, path: &str, times: usize) -> &Self {
         self.says_with(path, NONE, "", "", times)
+    }
+
+    /// Announces more than anyone takes.
+    pub(crate) fn is_too_large(&self, path: &str) -> &Self {
+        self.says(path, TOO_LARGE, "")
     }
 
     /// Forgets a path.
@@ -219,6 +226,9 @@ impl State {
                 answer.times -= 1;
                 if answer.code == NONE {
                     return None;
+                }
+                if answer.code == TOO_LARGE {
+                    return Some("HTTP/1.1 200 it\r\ncontent-length: 300000000\r\n\r\n".to_owned());
                 }
                 (answer.code, answer.headers.clone(), answer.body.clone())
             }

@@ -48,9 +48,9 @@ pub(crate) fn page(items: &[Value]) -> Value {
 pub(crate) fn native(namespace: &str, name: &str, recipients: &[&str], opened: &[&str]) -> Value {
     let recipients: serde_json::Map<_, _> = recipients.iter().map(|key| ((*key).to_owned(), "AA==".into())).collect();
     json!({
-        "metadata": {"namespace": namespace, "name": name},
+        "metadata": {"namespace": namespace, "name": name, "generation": 1},
         "spec": {"dataKeys": {"d7q2m4kd5v5xw3c5t": {"commitment": "AA==", "recipients": recipients}}},
-        "status": {"observed": {"keys": opened}},
+        "status": {"observedGeneration": 1, "observed": {"keys": opened}},
     })
 }
 
@@ -58,11 +58,19 @@ pub(crate) fn native(namespace: &str, name: &str, recipients: &[&str], opened: &
 pub(crate) fn upstream(namespace: &str, name: &str, opened: &[&str]) -> Value {
     let record = json!({"uid": "u", "keys": opened}).to_string();
     json!({
-        "metadata": {"namespace": namespace, "name": name},
+        "metadata": {"namespace": namespace, "name": name, "generation": 1},
         "spec": {"encryptedData": {"a": "AgB"}},
-        "status": {"conditions": [
+        "status": {"observedGeneration": 1, "conditions": [
             {"type": "Synced", "status": "True"},
             {"type": "kseal.dev/record", "status": "True", "message": record},
         ]},
     })
+}
+
+/// The same with something in its spec that is deeper than a parser has stack for, and who set it.
+pub(crate) fn deep(mut object: Value) -> Value {
+    let deep = (0..150).fold(Value::Null, |inner, _| json!({"a": inner}));
+    object["spec"]["template"] = json!({"metadata": deep});
+    object["metadata"]["managedFields"] = json!([{"manager": "x", "fieldsV1": {"f:spec": deep}}]);
+    object
 }

@@ -119,7 +119,7 @@ fn objects_of_upstreams_become_native_ones_while_a_watcher_sees_no_secret_change
         migration
             .run("git init -q; mkdir keys native; echo 'clusters: {prod: {bundle: keys/prod.yaml}}' > .kseal.yaml")
             .await?;
-        migration.step("> sealed-secrets-keys.yaml", &[]).await?;
+        migration.step("-o sealed-secrets-keys.yaml", &[]).await?;
         migration.step("kseal keys fetch", &[]).await?;
         migration.step("kseal.dev/hand-over=native", &[]).await?;
         for Old { case, .. } in &all {

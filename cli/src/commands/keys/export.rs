@@ -48,6 +48,7 @@ fn public(args: &ExportArgs, output: &Output) -> Result<u8> {
 
 fn private(args: ExportArgs, environment: &Environment, output: &Output) -> Result<u8> {
     let ExportArgs { files, seal_for, cluster, output: target, namespace, show, published, .. } = args;
+    let prefix = args.sealed_secrets_key_prefix;
     let publishing = published.settle(environment);
     let now = environment.now();
     let recipients = seal_for.map(|bundle| recipients(&bundle, &publishing, now, output)).transpose()?;
@@ -56,14 +57,16 @@ fn private(args: ExportArgs, environment: &Environment, output: &Output) -> Resu
     }
     let mut secrets = Vec::new();
     if cluster || publishing.access.is_named() {
-        secrets.extend(from_cluster::read(&publishing, output)?);
+        secrets.extend(from_cluster::read(&publishing, &prefix, output)?);
     }
     for path in &files {
         let input = files::read(path)?;
         secrets.extend(key_backup::read(&input.name(), &input.text)?);
         key_files::warn_if_readable(path, output);
     }
-    key_backup::keep_first(&mut secrets);
+    for told in key_backup::keep_once(&mut secrets) {
+        output.note(told);
+    }
     // What is sealed opens in its namespace only, so it must have one.
     let fallback = recipients.as_ref().map(|_| publishing.namespace.as_str());
     let mut text = key_backup::write(&secrets, namespace.as_deref(), fallback);

@@ -35,9 +35,9 @@ pub(crate) fn run(args: ImportArgs, environment: &Environment, output: &Output) 
     if let Some(path) = &args.cert {
         give_certificate(&mut keys, path)?;
     }
-    keep_first(&mut keys);
+    let keys = keep_once(keys);
     let bundle = bundles::of_private(&args.name, &keys)?;
-    key_backup::keep_first(&mut identities);
+    key_backup::keep_once(&mut identities);
     let manifests = key_manifest::all(&keys, args.namespace.as_deref())?;
     let manifests = key_backup::join(&[manifests, key_backup::write(&identities, args.namespace.as_deref(), None)]);
     files::create_secret(&args.output, manifests.as_bytes())?;
@@ -77,16 +77,22 @@ fn give_certificate(keys: &mut [Labelled], path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A key that is given twice is written once.
-fn keep_first(keys: &mut Vec<Labelled>) {
-    let mut seen = Vec::new();
-    keys.retain(|labelled| {
+/// A key that is given twice is written once, in the graver of its states.
+fn keep_once(keys: Vec<Labelled>) -> Vec<Labelled> {
+    let mut kept: Vec<(String, Labelled)> = Vec::new();
+    for labelled in keys {
         let fingerprint = match &labelled.key {
             KeySecret::Native { key, .. } => key.fingerprint().to_string(),
             KeySecret::Rsa { key, .. } => key.public().fingerprint().to_string(),
         };
-        let is_new = !seen.contains(&fingerprint);
-        seen.push(fingerprint);
-        is_new
-    });
+        let Some((_, first)) = kept.iter_mut().find(|(other, _)| *other == fingerprint) else {
+            kept.push((fingerprint, labelled));
+            continue;
+        };
+        first.state = key_backup::graver(first.state, labelled.state);
+        if matches!(&first.key, KeySecret::Rsa { certificate: None, .. }) {
+            first.key = labelled.key;
+        }
+    }
+    kept.into_iter().map(|(_, labelled)| labelled).collect()
 }

@@ -3,6 +3,8 @@
 //! Objects are asked whether they need it, and not what was counted of them. The write carries what was read; where its
 //! answer is in doubt, it is looked again, so a repeated command ends where the first one would have.
 
+use std::collections::BTreeSet;
+
 use kseal_api::{KeyState, names};
 
 use crate::{
@@ -73,12 +75,40 @@ impl Retirement<'_> {
         }
         let is_loaded = secret.state().and_then(KeyState::parse).is_some_and(|state| secret.is_loaded_as(state));
         if is_loaded && !secret.is_loaded_as(self.state) {
-            let needs = Needs::of(&secret.fingerprint, self.secrets.cluster, self.keys.watched())?;
-            if !needs.needing.is_empty() {
+            self.check_unknown(secret)?;
+            let needs = Needs::of(&secret.fingerprint, self.secrets.cluster, self.keys)?;
+            if let Some(only_in) = &needs.only_in {
+                self.output.warn(only_in);
+            }
+            if needs.number() > 0 {
                 self.refuse(needed(secret, &needs), self.force)?;
+            }
+            if !needs.claiming.is_empty() {
+                let number = needs.claiming.len();
+                let verb = if number == 1 { "names it, and was" } else { "name it, and were" };
+                self.output.note(format!(
+                    "{} {verb} not opened by it, which holds nothing up; `kseal keys usage --all` names each",
+                    count(number, "object")
+                ));
             }
         }
         Ok(())
+    }
+
+    /// A second copy of the key would go on opening.
+    fn check_unknown(&self, secret: &KeySecret) -> Result<()> {
+        if secret.unknown.is_empty() {
+            return Ok(());
+        }
+        let namespace = self.secrets.namespace;
+        let error = Error::refused(format!(
+            "{} may hold key {} too: nobody says which key is in there",
+            count(secret.unknown.len(), "other Secret"),
+            short(&secret.fingerprint)
+        ))
+        .details(secret.unknown.iter().map(|name| format!("{namespace}/{name}")))
+        .hint(format!("state it there as the annotation {}, or delete what is no key", names::FINGERPRINT));
+        self.refuse(error, self.force)
     }
 
     fn refuse(&self, error: Error, is_forced: bool) -> Result<()> {
@@ -170,19 +200,41 @@ impl Retirement<'_> {
     }
 }
 
-/// The first objects that stop opening.
+/// The first objects that stop opening, or may do so.
 fn needed(secret: &KeySecret, needs: &Needs) -> Error {
-    let number = needs.needing.len();
-    let verb = if number == 1 { "needs" } else { "need" };
-    let mut lines: Vec<String> = needs.needing.iter().take(NAMED).map(Named::path).collect();
-    if number > NAMED {
-        lines.push(format!("and {} more", number - NAMED));
+    let key = short(&secret.fingerprint);
+    let (number, maybe) = (needs.needing.len(), needs.number() - needs.needing.len());
+    let marked = |objects: &BTreeSet<Named>, mark: &str| -> Vec<String> {
+        objects.iter().map(|named| named.path() + mark).collect()
+    };
+    let mut lines = [
+        marked(&needs.needing, ""),
+        marked(&needs.unseen, " (not looked at yet)"),
+        marked(&needs.unreadable, " (cannot be read)"),
+    ]
+    .concat();
+    let more = lines.len().saturating_sub(NAMED);
+    lines.truncate(NAMED);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
     }
-    Error::refused(format!(
-        "{} {verb} key {}: without it they do not open, and their Secrets are not made again",
-        count(number, "object"),
-        short(&secret.fingerprint)
-    ))
-    .details(lines)
-    .hint("`kseal reencrypt` takes them over to the newest key; apply the files, then run it again")
+    let verb = |number| if number == 1 { "needs" } else { "need" };
+    let message = match (number, maybe) {
+        (0, maybe) => format!("{} may need key {key}, as no controller has told yet", count(maybe, "object")),
+        (number, 0) => format!(
+            "{} {} key {key}: without it they do not open, and their Secrets are not made again",
+            count(number, "object"),
+            verb(number)
+        ),
+        (number, maybe) => format!(
+            "{} {} key {key}, and {maybe} may: without it they do not open, and their Secrets are not made again",
+            count(number, "object"),
+            verb(number)
+        ),
+    };
+    Error::refused(message).details(lines).hint(if number == 0 {
+        "`kseal status -A` says why nobody has looked; run it again when the controller has"
+    } else {
+        "`kseal reencrypt` takes them over to the newest key; apply the files, then run it again"
+    })
 }

@@ -37,7 +37,9 @@ pub(crate) fn run(args: RotateArgs, environment: &Environment, output: &Output) 
         None if no_wait => None,
         None => {
             output.note(format!("asked {} for a key after {}", cluster.name, short(&old)));
-            let limit = environment.now() + SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
+            // Who waits for ever says so with a time that no calendar has.
+            let timeout = SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX);
+            let limit = environment.now().saturating_add(timeout).unwrap_or(Timestamp::MAX);
             Some(rotation.wait(&old, limit, || environment.now())?)
         }
     };

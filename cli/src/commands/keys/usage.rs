@@ -15,7 +15,7 @@ use crate::{
     output::Output,
     settings::Environment,
     table,
-    words::count,
+    words::{are, count},
 };
 
 pub(crate) fn run(args: UsageArgs, environment: &Environment, output: &Output) -> Result<u8> {
@@ -30,7 +30,10 @@ pub(crate) fn run(args: UsageArgs, environment: &Environment, output: &Output) -
             Ok(_) if found.matching(&key).is_empty() => ClusterKey::forgotten(&key),
             _ => found.find(&key)?.clone(),
         };
-        let needs = Needs::of(&key.fingerprint, &cluster, found.watched())?;
+        let needs = Needs::of(&key.fingerprint, &cluster, &found)?;
+        if let Some(only_in) = &needs.only_in {
+            output.warn(only_in);
+        }
         match report.format {
             ReportFormat::Json => output.json(&all_as_json(&key, &needs))?,
             ReportFormat::Text => output.report(all_as_text(&key, &needs))?,
@@ -40,7 +43,7 @@ pub(crate) fn run(args: UsageArgs, environment: &Environment, output: &Output) -
     let key = found.find(&key)?;
     let usage = match &found.counted {
         Counted::Known(usage) => usage,
-        Counted::Unknown(why) => {
+        Counted::Missing(why) | Counted::Unknown(why) => {
             return Err(Error::cluster(format!("{} does not tell what needs its keys", cluster.name))
                 .details([why.clone()])
                 .hint("--all looks at every object instead"));
@@ -70,7 +73,8 @@ fn all_as_json(key: &ClusterKey, needs: &Needs) -> Value {
     };
     json!({
         "fingerprint": key.fingerprint, "suite": key.suite, "state": key.state,
-        "objects": named(&needs.needing), "claimed": named(&needs.claiming),
+        "objects": named(&needs.needing), "notLookedAt": named(&needs.unseen), "unreadable": named(&needs.unreadable),
+        "claimed": named(&needs.claiming),
     })
 }
 
@@ -105,9 +109,13 @@ fn counted_as_text(key: &ClusterKey, used: &UsedKey, usage: &KeyUsage) -> Vec<St
 fn all_as_text(key: &ClusterKey, needs: &Needs) -> Vec<String> {
     let mut lines = vec![title(key), needing(needs.needing.len())];
     lines.extend(names(&needs.needing));
-    if !needs.claiming.is_empty() {
-        lines.push(claiming(needs.claiming.len()));
-        lines.extend(names(&needs.claiming));
+    for (objects, what) in
+        [(&needs.unseen, unseen as fn(usize) -> String), (&needs.unreadable, unreadable), (&needs.claiming, claiming)]
+    {
+        if !objects.is_empty() {
+            lines.push(what(objects.len()));
+            lines.extend(names(objects));
+        }
     }
     lines
 }
@@ -123,6 +131,14 @@ fn names(objects: &BTreeSet<Named>) -> Vec<String> {
 
 fn needing(number: usize) -> String {
     format!("{} {} it", count(number, "object"), if number == 1 { "needs" } else { "need" })
+}
+
+fn unseen(number: usize) -> String {
+    format!("{} not looked at yet, and may need it", are(number, "object"))
+}
+
+fn unreadable(number: usize) -> String {
+    format!("{} cannot be read, and may need it", count(number, "object"))
 }
 
 fn claiming(number: usize) -> String {

@@ -3,40 +3,46 @@
 use jiff::Timestamp;
 use kseal_api::names;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     age,
-    cluster::{SealedKind, condition},
+    cluster::{OpenedBy, Part, SealedKind, SealedMetadata, SealedStatus},
     words::short,
 };
 
 /// The parts of an object that are looked at; of any shape.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parts {
+    metadata: Part<SealedMetadata>,
+    status: Part<SealedStatus>,
+}
+
+/// What could be read of an object.
+#[derive(Default)]
 pub(super) struct Item {
-    #[serde(default)]
-    metadata: Value,
-    #[serde(default)]
-    status: Value,
+    metadata: SealedMetadata,
+    status: SealedStatus,
 }
 
 impl Item {
-    pub(super) fn name(&self) -> Option<&str> {
-        self.metadata["name"].as_str()
+    pub(super) fn read(object: &RawValue) -> Self {
+        let Parts { metadata, status } = serde_json::from_str(object.get()).unwrap_or_default();
+        Self { metadata: metadata.or_default(), status: status.or_default() }
     }
 
-    fn condition(&self, type_: &str, field: &str) -> Option<&str> {
-        condition(&self.status, type_, field)
+    pub(super) fn name(&self) -> Option<&str> {
+        self.metadata.name.get().map(String::as_str)
     }
 
     fn is(&self, type_: &str) -> bool {
-        self.condition(type_, "status") == Some("True")
+        self.status.status(type_) == Some("True")
     }
 
     /// Whether the status is of an earlier generation, or of none.
     fn is_stale(&self) -> bool {
-        let generation = self.metadata["generation"].as_i64().unwrap_or(0);
-        self.status["observedGeneration"].as_i64().is_none_or(|observed| observed < generation)
+        self.metadata.is_ahead_of(&self.status)
     }
 }
 
@@ -77,24 +83,25 @@ impl Ready {
 
 impl Row {
     pub(super) fn read(kind: SealedKind, item: &Item, now: Timestamp) -> Self {
-        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
-        let created_at = text(&item.metadata["creationTimestamp"]);
+        let text = |part: &Part<String>| part.get().cloned();
+        let created_at = text(&item.metadata.creation_timestamp);
         let created = created_at.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        let OpenedBy { keys, .. } = item.status.opened_by(kind, &item.metadata);
         let (ready, reason, message) = said(kind, item);
         Self {
-            name: text(&item.metadata["name"]).unwrap_or_default(),
-            namespace: text(&item.metadata["namespace"]).unwrap_or_default(),
+            name: text(&item.metadata.name).unwrap_or_default(),
+            namespace: text(&item.metadata.namespace).unwrap_or_default(),
             kind,
             ready,
             reason,
             message,
             reconciling: item.is("Reconciling"),
             stalled: item.is("Stalled"),
-            generation: item.metadata["generation"].as_i64(),
-            observed_generation: item.status["observedGeneration"].as_i64(),
+            generation: item.metadata.generation.get().copied(),
+            observed_generation: item.status.observed_generation.get().copied(),
             age: created.map(|created| age::for_people(now.as_second() - created.as_second())),
             created_at,
-            keys: kind.keys(&item.status),
+            keys,
         }
     }
 
@@ -134,8 +141,8 @@ impl Row {
 /// Readiness, reason and message.
 fn said(kind: SealedKind, item: &Item) -> (Ready, Option<String>, Option<String>) {
     if item.is_stale() {
-        let is_paused = item.metadata["annotations"][names::PAUSED] == "true";
-        let message = match (is_paused, item.status["observedGeneration"].as_i64()) {
+        let is_paused = item.metadata.annotation(names::PAUSED) == Some("true");
+        let message = match (is_paused, item.status.observed_generation.get()) {
             (true, _) => format!("the annotation {} keeps the controller from it", names::PAUSED),
             (false, Some(observed)) => {
                 format!("the controller has seen generation {observed}, and not the last change")
@@ -148,18 +155,17 @@ fn said(kind: SealedKind, item: &Item) -> (Ready, Option<String>, Option<String>
         SealedKind::Native => "Ready",
         SealedKind::Upstream => "Synced",
     };
-    let ready = match item.condition(main, "status") {
+    let ready = match item.status.status(main) {
         Some("True") => Ready::True,
         Some("False") => Ready::False,
         _ => Ready::Unknown,
     };
     // The main condition says why; if it does not, the one that holds does.
     let others = ["Stalled", "Reconciling"].into_iter().filter(|type_| item.is(type_));
-    let find = |field| {
-        std::iter::once(main)
-            .chain(others.clone())
-            .find_map(|type_| item.condition(type_, field))
-            .map(ToOwned::to_owned)
-    };
-    (ready, find("reason"), find("message"))
+    let types: Vec<&str> = std::iter::once(main).chain(others).collect();
+    let find =
+        |field: fn(&SealedStatus, &str) -> Option<String>| types.iter().find_map(|type_| field(&item.status, type_));
+    let reason = find(|status, type_| status.reason(type_).map(ToOwned::to_owned));
+    let message = find(|status, type_| status.message(type_).map(ToOwned::to_owned));
+    (ready, reason, message)
 }

@@ -4,22 +4,21 @@ use kseal_api::names;
 use zeroize::Zeroizing;
 
 use crate::{
-    cluster::{Cluster, Failure, Publishing, query, segment},
+    cluster::{Cluster, Counted, Failure, Publishing, query, segment},
     error::{Error, Result},
     key_backup::{self, Kept},
     output::Output,
 };
 
-/// The name of the first key that sealed-secrets ever made: it has no label.
-const LEGACY: &str = "sealed-secrets-key";
 const RIGHTS: &str =
     "it takes the rights to get and list Secrets there, which is to open everything; ask who runs the cluster";
 
-/// Reads all keys, retired ones included, and the identity.
+/// Reads all keys, retired ones included, and the identity. The first key that sealed-secrets ever made has no label: it is
+/// found by its name, `prefix`, or by that which the controller tells.
 ///
 /// # Errors
 /// If they may not be read, or there is none.
-pub(super) fn read(publishing: &Publishing, output: &Output) -> Result<Vec<Kept>> {
+pub(super) fn read(publishing: &Publishing, prefix: &str, output: &Output) -> Result<Vec<Kept>> {
     let cluster = Cluster::connect(&publishing.access)?;
     if !cluster.is_verified {
         return Err(Error::refused(format!("{}: the connection is not verified", cluster.name)).hint(
@@ -28,15 +27,24 @@ pub(super) fn read(publishing: &Publishing, output: &Output) -> Result<Vec<Kept>
     }
     let namespace = segment("--namespace-of-controller", &publishing.namespace)?;
     let source = Keys { cluster: &cluster, namespace, output };
-    let mut secrets = source.labelled(names::KEY_STATE)?;
+    let prefix = segment("--sealed-secrets-key-prefix", prefix)?;
+    let native = source.labelled(names::KEY_STATE)?;
+    let has_native = !native.is_empty();
+    let mut secrets = native;
     secrets.extend(source.labelled(names::UPSTREAM_KEY)?);
-    secrets.extend(source.named(LEGACY)?);
+    let told = source.told(publishing);
+    for name in std::iter::once(prefix).chain(told.iter().map(String::as_str)) {
+        if secrets.iter().all(|kept| kept.name() != name) {
+            secrets.extend(source.named(segment("the name of a key's Secret", name)?)?);
+        }
+    }
     if secrets.is_empty() {
         return Err(Error::no_key(format!("{} has no private key in namespace {namespace}", cluster.name))
             .hint("--namespace-of-controller names another namespace"));
     }
     let identity = source.named(names::IDENTITY)?;
-    if identity.is_empty() {
+    // Where there was never another controller than sealed-secrets' own, there is none.
+    if identity.is_empty() && has_native {
         output.warn(format!("there is no Secret {namespace}/{}: nothing of an identity is exported", names::IDENTITY));
     }
     secrets.extend(identity);
@@ -63,6 +71,25 @@ impl Keys<'_> {
                 None => return Ok(secrets),
             }
         }
+    }
+
+    /// The names of the Secrets that the controller loads; none where there is no controller. That this cannot be read keeps
+    /// nobody from a backup.
+    fn told(&self, publishing: &Publishing) -> Vec<String> {
+        let why = match publishing.usage(self.cluster) {
+            Ok(Counted::Known(usage)) => {
+                let names = usage.keys.into_values().map(|key| key.secret);
+                return names.filter(|name| !name.is_empty()).collect();
+            }
+            Ok(Counted::Missing(_)) => return Vec::new(),
+            Ok(Counted::Unknown(why)) => why,
+            Err(error) => error.message().to_owned(),
+        };
+        self.output.warn(format!(
+            "{why}; a key of sealed-secrets without a label is exported only if its Secret has the name that \
+             --sealed-secrets-key-prefix says"
+        ));
+        Vec::new()
     }
 
     /// The Secret of this name, if there is one.

@@ -32,7 +32,9 @@ pub(super) fn run(
         ReportFormat::Text => output.report(lines(&found.keys, wide, now))?,
     }
     match &found.counted {
-        Counted::Unknown(why) => output.note(format!("what needs the keys is not known: {why}")),
+        Counted::Missing(why) | Counted::Unknown(why) => {
+            output.note(format!("what needs the keys is not known: {why}"));
+        }
         Counted::Known(usage) if !usage.watched.is_empty() => {
             output.note(format!("counted in {}", usage.watched.join(", ")));
         }
