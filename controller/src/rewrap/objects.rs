@@ -231,9 +231,9 @@ fn is_gitops_owned(object: &[u8]) -> bool {
         || metadata.managed_fields.iter().any(|it| GITOPS_MANAGERS.contains(&it.manager.as_str()))
 }
 
-/// Doubles from a minute.
+/// Doubles from seconds to an hour.
 fn growing(failures: u32) -> Duration {
-    EVERY.min(Duration::from_mins(1) * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)))
+    EVERY.min(PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)))
 }
 
 fn page(next: &str) -> String {

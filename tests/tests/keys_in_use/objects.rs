@@ -139,7 +139,7 @@ fn one_that_cannot_be_changed_is_not_in_the_way_of_the_others() {
             Ok(())
         })
         .await?;
-        // It is tried again by itself, within a minute at first.
+        // It is tried again by itself.
         cluster.kubectl(["delete", "validatingwebhookconfiguration", "dead"]).run().await?;
         wait_until("it follows", SOON + SOON, || wrapped_for(&stuck, &second)).await?;
         Ok(())
