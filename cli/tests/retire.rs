@@ -449,6 +449,19 @@ fn a_key_that_stands_in_two_secrets_is_refused_and_both_are_named() {
 }
 
 #[test]
+fn a_secret_with_the_labels_of_both_kinds_is_one() {
+    let (folder, server) = ready();
+    let mut both = secret("kseal-1-6f0c", 7, &fingerprint(1), "retiring");
+    both["metadata"]["labels"][UPSTREAM_LABEL] = "active".into();
+    server.forgets(USAGE);
+    for label in [NATIVE_LABEL, UPSTREAM_LABEL] {
+        server.forgets(&labelled(label)).has(&labelled(label), page(&[both.clone()]));
+    }
+    folder.kseal(&["keys", "retire", &fingerprint(1)]).succeeds();
+    assert_eq!(server.writes().len(), 1);
+}
+
+#[test]
 fn a_secret_of_which_nobody_says_the_key_may_be_a_second_one_of_it() {
     let (folder, server) = ready();
     let path = format!("{SECRETS}/rsa-1");
