@@ -442,8 +442,22 @@ fn a_key_that_stands_in_two_secrets_is_refused_and_both_are_named() {
     // One that is of another key by now is not it.
     let stale = [secret("kseal-1-6f0c", 7, &fingerprint(2), "active"), secret("copy", 9, &old, "retiring")];
     server.forgets(&labelled(NATIVE_LABEL)).has(&labelled(NATIVE_LABEL), page(&stale));
+    server.forgets(&old_path()).has(&old_path(), &stale[0]);
     server.has(&format!("PATCH {SECRETS}/copy"), json!({}));
     folder.kseal(&["keys", "retire", &old]).succeeds();
+    assert_eq!(server.writes().len(), 1);
+}
+
+#[test]
+fn a_secret_with_the_labels_of_both_kinds_is_one() {
+    let (folder, server) = ready();
+    let mut both = secret("kseal-1-6f0c", 7, &fingerprint(1), "retiring");
+    both["metadata"]["labels"][UPSTREAM_LABEL] = "active".into();
+    server.forgets(USAGE);
+    for label in [NATIVE_LABEL, UPSTREAM_LABEL] {
+        server.forgets(&labelled(label)).has(&labelled(label), page(&[both.clone()]));
+    }
+    folder.kseal(&["keys", "retire", &fingerprint(1)]).succeeds();
     assert_eq!(server.writes().len(), 1);
 }
 
@@ -451,7 +465,7 @@ fn a_key_that_stands_in_two_secrets_is_refused_and_both_are_named() {
 fn a_secret_of_which_nobody_says_the_key_may_be_a_second_one_of_it() {
     let (folder, server) = ready();
     let path = format!("{SECRETS}/rsa-1");
-    server.has(&format!("PATCH {path}"), json!({}));
+    server.has(&path, rsa_secret("rsa-1", "active", None)).has(&format!("PATCH {path}"), json!({}));
     let mut others = vec![rsa_secret("rsa-1", "active", None), rsa_secret("rsa-2", "active", None)];
     let upstream = labelled(UPSTREAM_LABEL);
     server.forgets(&upstream).has(&upstream, page(&others));
@@ -468,7 +482,7 @@ fn a_secret_of_which_nobody_says_the_key_may_be_a_second_one_of_it() {
     folder.kseal(&["keys", "retire", RSA, "--force"]).succeeds();
     // A Secret of kseal's own that has the name by now is no key of sealed-secrets.
     server.forgets(&upstream).has(&upstream, page(&[]));
-    server.has(&path, secret("rsa-1", 3, RSA, "active"));
+    server.forgets(&path).has(&path, secret("rsa-1", 3, RSA, "active"));
     folder.kseal(&["keys", "retire", RSA, "--force"]).exits_with(4);
     assert_eq!(server.writes().len(), 2);
 }

@@ -64,7 +64,7 @@ impl KeySecrets<'_> {
             found.extend(stated.map(|stated| (stated.to_owned(), metadata.clone())));
         }
         if let Some(key) = key
-            && let Some(told) = self.told(key, &labelled)?
+            && let Some(told) = self.told(key)?
             && found.iter().all(|(_, metadata)| metadata.name != told.name)
         {
             found.push((key.fingerprint.clone(), told));
@@ -126,18 +126,15 @@ impl KeySecrets<'_> {
     }
 
     /// The Secret whose name the controller tells, if it can be that of this key. Those of sealed-secrets state no key.
-    fn told(&self, key: &ClusterKey, labelled: &[Metadata]) -> Result<Option<Metadata>> {
+    fn told(&self, key: &ClusterKey) -> Result<Option<Metadata>> {
         let Some(name) = key.used.as_ref().map(|used| &used.secret).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
-        let found = match labelled.iter().find(|metadata| metadata.name == *name) {
-            Some(metadata) => metadata.clone(),
-            // The first one that sealed-secrets ever made has no label.
-            None => match self.cluster.get_metadata::<Described>(&self.path(name)?) {
-                Ok(Described { metadata }) => metadata,
-                Err(Failure::Refused(refusal)) if refusal.code == 404 => return Ok(None),
-                Err(failure) => return Err(failure.wanting(&format!("Secret {}/{name}", self.namespace), RIGHTS)),
-            },
+        // It need not be among those with a label: the first one that sealed-secrets ever made has none.
+        let found = match self.cluster.get_metadata::<Described>(&self.path(name)?) {
+            Ok(Described { metadata }) => metadata,
+            Err(Failure::Refused(refusal)) if refusal.code == 404 => return Ok(None),
+            Err(failure) => return Err(failure.wanting(&format!("Secret {}/{name}", self.namespace), RIGHTS)),
         };
         let stated = found.annotation(names::FINGERPRINT);
         let other = if key.is_rsa() { names::KEY_STATE } else { names::UPSTREAM_KEY };
@@ -148,10 +145,15 @@ impl KeySecrets<'_> {
     /// All that have a key's label.
     fn labelled(&self) -> Result<Vec<Metadata>> {
         let namespace = segment("--namespace-of-controller", self.namespace)?;
-        let mut found = Vec::new();
+        let mut found: Vec<Metadata> = Vec::new();
         for label in [names::KEY_STATE, names::UPSTREAM_KEY] {
             let path = format!("/api/v1/namespaces/{namespace}/secrets?labelSelector={}", query(label));
-            let on = |Described { metadata }: Described| found.push(metadata);
+            // One with both labels is one all the same.
+            let on = |Described { metadata }: Described| {
+                if found.iter().all(|known| known.name != metadata.name) {
+                    found.push(metadata);
+                }
+            };
             self.cluster
                 .each_metadata(&path, on)
                 .map_err(|failure| failure.wanting(&format!("the Secrets of keys in namespace {namespace}"), RIGHTS))?;
