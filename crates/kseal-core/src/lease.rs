@@ -6,7 +6,8 @@
 //!
 //! At most one leads, if monotonic clocks run at rates whose ratio stays below duration / deadline, and the API server
 //! writes an object only at the resourceVersion that the writer names: a leader's last renewal was sent before anyone could
-//! see it, and it counts its deadline from there. Whoever holds more dear than that must not rely on leadership; kseal's
+//! see it, and it counts its deadline from there. No two renewals bear the same time: they are written to the microsecond, and one
+//! that changed nothing would be seen by nobody. Whoever holds more dear than that must not rely on leadership; kseal's
 //! writes have preconditions of their own.
 //!
 //! (client-go `tools/leaderelection/leaderelection.go`.)

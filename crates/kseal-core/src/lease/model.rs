@@ -37,6 +37,8 @@ struct World {
     /// Writes that their senders gave up, and that may happen yet.
     late: Vec<Write>,
     last: u64,
+    /// How often the time for people was read.
+    times: u64,
 }
 
 /// What happens to a candidate next.
@@ -83,8 +85,9 @@ impl Node {
 
     fn step(&mut self, world: &mut World) {
         let now = self.clock(world.now);
-        // Its clock for people says anything.
-        let wall = (world.now * 7_919 % 1_000).to_string();
+        // Its clock for people says anything, and never the same twice.
+        world.times += 1;
+        let wall = format!("{}.{}", world.now * 7_919 % 1_000, world.times);
         match std::mem::replace(&mut self.call, Call::None) {
             Call::None => self.send(self.candidate.attempt(now, &wall), world.now),
             Call::Read => self.call = Call::Answered(world.lease.clone()),
