@@ -420,7 +420,7 @@ fn every_reason_of_a_condition_is_explained_to_who_operates_it() {
     let source = fs::read_to_string(folder().join("../crates/kseal-core/src/reconcile/trouble.rs")).unwrap();
     let document = fs::read_to_string(folder().join("../docs/operate.md")).unwrap();
     let body = source.split("pub fn reason(").nth(1).unwrap().split("\n    }\n").next().unwrap();
-    let reasons: BTreeSet<&str> = body.split('"').skip(1).step_by(2).chain(["Contested"]).collect();
+    let reasons: BTreeSet<&str> = body.split('"').skip(1).step_by(2).chain(["Contested", "KeyCompromised"]).collect();
     assert!(reasons.len() > 15, "{reasons:?}");
     for reason in reasons {
         assert!(document.contains(&format!("`{reason}`")), "{reason}");
