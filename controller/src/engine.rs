@@ -300,9 +300,9 @@ impl Engine {
         let held = Arc::clone(&self.context.keys.borrow());
         let mut known: BTreeSet<String> =
             held.ledger.native.iter().map(|key| key.public.fingerprint().to_string()).collect();
-        if let Some(published) = &*self.context.published.borrow() {
-            known.extend(published.keys().iter().cloned());
-        }
+        let published = self.context.published.borrow();
+        let listed = published.iter().filter_map(|published| published.bundle()).flat_map(|bundle| &bundle.keys);
+        known.extend(listed.map(|key| key.public.fingerprint().to_string()));
         known
     }
 

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod lease;
 pub mod logging;
 pub mod metrics;
+mod pages;
 pub mod rewrap;
 mod run;
 pub mod settings;

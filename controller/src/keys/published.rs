@@ -1,7 +1,6 @@
 //! Follows what is published, on every replica: for the endpoint, and to tell the leader that it was changed.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -16,23 +15,22 @@ use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 
 /// The published bundle, as it stands in its ConfigMap.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Published {
     resource_version: String,
-    text: Option<String>,
-    keys: BTreeSet<String>,
+    /// None where what stands there is no bundle whose signature holds.
+    signed: Option<(String, Bundle)>,
 }
 
 impl Published {
     /// The bundle as JSON. None where what stands there is no bundle whose signature holds.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.text.as_deref()
+        self.signed.as_ref().map(|(text, _)| text.as_str())
     }
 
-    /// The fingerprints of the keys in it.
-    pub(crate) const fn keys(&self) -> &BTreeSet<String> {
-        &self.keys
+    /// The bundle itself.
+    pub(crate) fn bundle(&self) -> Option<&Bundle> {
+        self.signed.as_ref().map(|(_, bundle)| bundle)
     }
 
     /// Reads the ConfigMap.
@@ -42,9 +40,8 @@ impl Published {
             let bundle = serde_json::from_str(&text).ok().and_then(|text| Bundle::read(&text).ok());
             Some((text, bundle.filter(|bundle| bundle.publisher.is_some())?))
         };
-        let (text, bundle) = data.and_then(|data| data.bundle).and_then(read).unzip();
-        let keys = bundle.into_iter().flat_map(|bundle| bundle.keys).map(|key| key.public.fingerprint().to_string());
-        Some(Self { resource_version: metadata.resource_version.into_owned(), text, keys: keys.collect() })
+        let signed = data.and_then(|data| data.bundle).and_then(read);
+        Some(Self { resource_version: metadata.resource_version.into_owned(), signed })
     }
 }
 
@@ -114,10 +111,15 @@ pub async fn follow_published(
     crate::watch::follow(client, source, sink).await
 }
 
+/// By what one is told from another.
+fn said(published: Option<&Published>) -> Option<(&str, Option<&str>)> {
+    published.map(|published| (published.resource_version.as_str(), published.text()))
+}
+
 fn hand_on(published: &watch::Sender<Option<Arc<Published>>>, now: Option<Published>) {
     let now = now.map(Arc::new);
     published.send_if_modified(|before| {
-        let is_other = *before != now;
+        let is_other = said(before.as_deref()) != said(now.as_deref());
         *before = now;
         is_other
     });

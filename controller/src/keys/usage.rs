@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kseal_api::{KeyUsage, SealingKeyBundle, names};
-use kseal_core::Bundle;
+use kseal_api::{KeyUsage, names};
 use kseal_core::keys::{Need, usage};
 use serde::Deserialize;
 use serde_json::json;
@@ -113,15 +112,11 @@ impl UsageTeller {
         if !held.synced {
             return None;
         }
-        let bundle = published.and_then(|published| {
-            let text: SealingKeyBundle = serde_json::from_str(published.text()?).ok()?;
-            Bundle::read(&text).ok()
-        });
         let time = |since: u64| {
             let time = i64::try_from(since).ok().and_then(|since| Timestamp::from_second(since).ok());
             time.map_or_else(String::new, |time| time.to_string())
         };
-        let counted = usage(&held.ledger, bundle.as_ref(), &needs, time);
+        let counted = usage(&held.ledger, published.as_ref().and_then(|it| it.bundle()), &needs, time);
         Some(KeyUsage { watched: self.watched.clone(), ..counted })
     }
 

@@ -1,21 +1,21 @@
 //! Keeps the cluster's own objects wrapped for the current sealing key, so that old keys can be retired. Those that Argo CD or
 //! Flux own are left alone: they would put back what stands in git, again and again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use form_urlencoded::Serializer;
 use kseal_core::Exchanges;
 use kseal_core::reconcile::{Group, Request, status};
 use kseal_crypto::{Fingerprint, encode_base64};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::{Keys, PAUSE, Work};
 use crate::api::{ApiError, PatchKind};
+use crate::pages::{Page, page};
 use crate::settings;
 
 /// Objects that come with an old key, or that could not be read, wait so long.
@@ -23,26 +23,13 @@ const EVERY: Duration = Duration::from_hours(1);
 /// So often one that changes under our hands is looked at again at once.
 const TRIES: u32 = 4;
 /// An object may have 1.4 MB.
-const PAGE: u8 = 16;
+const PAGE: u16 = 16;
 
 /// What Argo CD and Flux write upon what they own.
 const GITOPS_LABELS: [&str; 3] =
     ["argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
 const GITOPS_ANNOTATIONS: [&str; 2] = ["argocd.argoproj.io/tracking-id", "argocd.argoproj.io/installation-id"];
 const GITOPS_MANAGERS: [&str; 3] = ["argocd-controller", "kustomize-controller", "helm-controller"];
-
-#[derive(Deserialize)]
-struct Page<'p> {
-    metadata: PageMetadata,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'p RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct PageMetadata {
-    #[serde(default, rename = "continue")]
-    next: String,
-}
 
 /// Who looks after an object.
 #[derive(Deserialize)]
@@ -72,28 +59,25 @@ impl Work {
         }
         let mut failures = 0;
         loop {
-            let swept = match self.until_settled().await {
-                Ok(key) => self.sweep(key).await,
-                Err(error) => Err(error),
-            };
-            let (key, pause) = match swept {
-                Ok((key, 0)) => {
-                    failures = 0;
-                    (Some(key), EVERY)
-                }
-                Ok((key, count)) => {
-                    failures += 1;
-                    tracing::warn!(count, "sealed objects were not wrapped for the current key; they are tried again");
-                    (Some(key), growing(failures))
+            match self.sweep().await {
+                Ok((key, failed)) => {
+                    failures = if failed == 0 { 0 } else { failures + 1 };
+                    if failed > 0 {
+                        tracing::warn!(
+                            failed,
+                            "sealed objects were not wrapped for the current key; they are tried again"
+                        );
+                    }
+                    let pause = if failed == 0 { EVERY } else { growing(failures) };
+                    // Either way it is time.
+                    let _ = timeout(pause, self.another_key(key)).await;
                 }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(category = error.category(), "sealed objects cannot be wrapped anew now");
-                    (None, growing(failures))
+                    sleep(growing(failures)).await;
                 }
-            };
-            // Either way it is time.
-            let _ = timeout(pause, self.another_key(key)).await;
+            }
         }
     }
 
@@ -115,13 +99,12 @@ impl Work {
     }
 
     /// Waits until another key than this one seals.
-    async fn another_key(&self, current: Option<Fingerprint>) {
+    async fn another_key(&self, current: Fingerprint) {
         let mut held = self.rewrapper.held.clone();
         loop {
             held.mark_unchanged();
             let keys = self.keys().await.ok().flatten();
-            let is_other = keys.is_some_and(|keys| Some(keys.sealing_key.fingerprint()) != current);
-            if is_other && current.is_some() {
+            if keys.is_some_and(|keys| keys.sealing_key.fingerprint() != current) {
                 return;
             }
             if held.changed().await.is_err() {
@@ -130,16 +113,18 @@ impl Work {
         }
     }
 
-    /// Looks at every object once. Answers how many were not wrapped that should be.
-    async fn sweep(&self, key: Fingerprint) -> Result<(Fingerprint, usize), ApiError> {
+    /// Looks at every object once. Answers for which key, and how many were not wrapped that should be.
+    async fn sweep(&self) -> Result<(Fingerprint, usize), ApiError> {
+        let key = self.until_settled().await?;
         let mut failed = 0;
         for namespace in self.namespaces() {
             let path = status::collection(Group::Native, namespace);
-            let mut next = String::new();
+            let mut token = String::new();
             loop {
-                let body = self.rewrapper.api.get(&format!("{path}?{}", page(&next))).await?;
-                let found = serde_json::from_slice::<Page<'_>>(&body).map_err(|_| ApiError::Unanswered)?;
-                for object in found.items.into_iter().flatten() {
+                let body = self.rewrapper.api.get(&page(&path, PAGE, None, &token)).await?;
+                let found: Page<&RawValue> = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+                let (objects, next) = found.turn();
+                for object in objects {
                     match self.bring_up_to_date(object.get().as_bytes()).await {
                         Ok(()) => {}
                         // One that is refused is no reason to leave the others; a server that is away is.
@@ -153,10 +138,10 @@ impl Work {
                         }
                     }
                 }
-                next = found.metadata.next;
                 if next.is_empty() {
                     break;
                 }
+                token = next;
             }
         }
         Ok((key, failed))
@@ -234,15 +219,6 @@ fn is_gitops_owned(object: &[u8]) -> bool {
 /// Doubles from seconds to an hour.
 fn growing(failures: u32) -> Duration {
     EVERY.min(PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)))
-}
-
-fn page(next: &str) -> String {
-    let mut query = Serializer::new(String::new());
-    query.append_pair("limit", &PAGE.to_string());
-    if !next.is_empty() {
-        query.append_pair("continue", next);
-    }
-    query.finish()
 }
 
 #[cfg(test)]

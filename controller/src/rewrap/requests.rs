@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::known::{Head, Name, Requests};
 use super::{Keys, PAUSE, Rewrapper, Work};
 use crate::api::{ApiError, PatchKind};
+use crate::pages::{Page, page};
 use crate::settings;
 use crate::watch::{Accept, Event, Source, follow};
 
@@ -25,12 +26,6 @@ const TRIES: u32 = 5;
 const LONGEST_HANDLE: usize = 64;
 /// How many are listed of those that were too many to be kept in mind.
 const MORE: u16 = 500;
-
-#[derive(Deserialize)]
-struct Page<'p> {
-    #[serde(borrow)]
-    items: Vec<&'p RawValue>,
-}
 
 #[derive(Deserialize)]
 struct Body {
@@ -107,15 +102,18 @@ impl Work {
         }
         let Some(keys) = self.keys().await? else { return Ok(false) };
         let place = namespace.clone();
-        let answered = spawn_blocking(move || answer(&body, &place, &keys)).await.map_err(|_| ApiError::Unanswered)?;
-        // What the server will not take for an answer, it may take in fewer words.
-        let (objects, failed) = match if gives_up { Err("NotAnswered") } else { answered } {
+        let answered = if gives_up {
+            // What the server will not take for an answer, it may take in fewer words.
+            Err("NotAnswered")
+        } else {
+            spawn_blocking(move || answer(&body, &place, &keys)).await.map_err(|_| ApiError::Unanswered)?
+        };
+        let (objects, failed) = match answered {
             Ok(objects) => (objects, None),
             Err(reason) => (Vec::new(), Some(reason)),
         };
         let done: usize = objects.iter().map(|object| object.data_keys.len()).sum();
-        let failures = objects.iter().flat_map(|object| object.failures.values());
-        let not: usize = failures.clone().count();
+        let not: usize = objects.iter().map(|object| object.failures.len()).sum();
         let condition = json!({
             "type": REWRAP_COMPLETE,
             "status": if failed.is_some() { "False" } else { "True" },
@@ -124,11 +122,8 @@ impl Work {
             "observedGeneration": head.metadata.generation,
             "lastTransitionTime": crate::keys::seconds(clock()),
         });
-        let status = RewrapRequestStatus {
-            observed_generation: head.metadata.generation,
-            conditions: vec![condition],
-            objects: objects.clone(),
-        };
+        let status =
+            RewrapRequestStatus { observed_generation: head.metadata.generation, conditions: vec![condition], objects };
         let metadata = json!({"uid": head.metadata.uid, "resourceVersion": head.metadata.resource_version});
         let body = Zeroizing::new(json!({"metadata": metadata, "status": status}).to_string().into_bytes());
         match api.patch(&format!("{path}/status"), PatchKind::Merge, body).await {
@@ -167,10 +162,11 @@ impl Work {
     /// Looks for those that were too many to be kept in mind.
     async fn find_more(&self, requests: &Requests) {
         for namespace in self.namespaces() {
-            let path = format!("{}?limit={MORE}", collection(namespace));
-            let Ok(body) = self.rewrapper.api.get(&path).await else { continue };
-            let Ok(page) = serde_json::from_slice::<Page<'_>>(&body) else { continue };
-            for object in page.items {
+            let Ok(body) = self.rewrapper.api.get(&page(&collection(namespace), MORE, None, "")).await else {
+                continue;
+            };
+            let Ok(found) = serde_json::from_slice::<Page<&RawValue>>(&body) else { continue };
+            for object in found.turn().0 {
                 let object = object.get().as_bytes();
                 requests.observe(namespace, &Event::Present { object, initial: false }, Instant::now());
             }

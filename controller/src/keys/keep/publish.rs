@@ -117,8 +117,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
 /// The native key, and the RSA key, that people seal for.
 fn signed_for(publication: &Publication, held: &HeldKeys) -> [Option<String>; 2] {
     let native = publication.sealing_key().map(|key| key.public.fingerprint().to_string());
-    let rsa = held.ledger.rsa.iter().find(|key| key.certificate.is_some());
-    [native, rsa.map(|key| key.fingerprint.to_string())]
+    [native, held.ledger.certified().map(|key| key.fingerprint.to_string())]
 }
 
 fn serial(bundle: &Bundle) -> Option<u64> {

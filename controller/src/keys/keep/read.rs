@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use form_urlencoded::Serializer;
 use kseal_api::names;
 use serde::Deserialize;
 
@@ -11,6 +10,7 @@ use super::{Fault, Keeping};
 use crate::api::ApiError;
 use crate::keys::published::ConfigMap;
 use crate::keys::{HeldKeys, Origin, Versions, cluster_uid, config_maps, secrets};
+use crate::pages::{Page, page};
 
 /// The ConfigMap of the published bundle.
 pub(super) struct FoundConfigMap {
@@ -23,7 +23,7 @@ pub(super) struct FoundConfigMap {
 }
 
 /// Secrets in one page of a list.
-const PAGE: &str = "500";
+const PAGE: u16 = 500;
 
 impl<R> Keeping<R> {
     pub(super) fn namespace(&self) -> &str {
@@ -83,18 +83,19 @@ impl<R> Keeping<R> {
         let mut found = BTreeMap::new();
         let mut token = String::new();
         loop {
-            let path = format!("{}?{}", secrets(self.namespace()), page(parameter, &selector, &token));
+            let path = page(&secrets(self.namespace()), PAGE, Some((parameter, &selector)), &token);
             let body = self.keeper.api.list_metadata(&path).await;
             let body = body.map_err(|error| Fault::Api(STEP, error))?;
-            let page: Page = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
-            found.extend(page.items.into_iter().flatten().map(|Object { metadata }| {
+            let page: Page<Object> = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
+            let (objects, next) = page.turn();
+            found.extend(objects.map(|Object { metadata }| {
                 let Metadata { name, uid, resource_version } = metadata;
                 (name, (uid, resource_version))
             }));
-            if page.metadata.continue_token.is_empty() {
+            if next.is_empty() {
                 return Ok(found);
             }
-            token = page.metadata.continue_token;
+            token = next;
         }
     }
 
@@ -104,16 +105,6 @@ impl<R> Keeping<R> {
         let labelled: Option<Labelled> = serde_json::from_slice(&body).ok();
         Ok(labelled.is_some_and(|secret| secret.metadata.labels.contains_key(label)))
     }
-}
-
-/// The query of one page.
-fn page(parameter: &str, selector: &str, token: &str) -> String {
-    let mut query = Serializer::new(String::new());
-    query.append_pair("limit", PAGE).append_pair(parameter, selector);
-    if !token.is_empty() {
-        query.append_pair("continue", token);
-    }
-    query.finish()
 }
 
 #[derive(Deserialize)]
@@ -130,19 +121,6 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    metadata: PageMetadata,
-    /// `null` where there is none.
-    items: Option<Vec<Object>>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(default, rename = "continue")]
-    continue_token: String,
-}
-
-#[derive(Deserialize)]
 struct Labelled {
     metadata: LabelledMetadata,
 }
@@ -151,15 +129,4 @@ struct Labelled {
 struct LabelledMetadata {
     #[serde(default)]
     labels: BTreeMap<String, String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_without_items_is_a_page() {
-        let page: Page = serde_json::from_str(r#"{"metadata":{"resourceVersion":"7"},"items":null}"#).unwrap();
-        assert!(page.items.is_none() && page.metadata.continue_token.is_empty());
-    }
 }

@@ -91,9 +91,8 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let nearest = nearest.and_then(|since| i64::try_from(since).ok());
         let (signed, period) = (self.now(), self.keeper.settings.upstream_period);
         let is_due = self.rotation.is_due(Kind::Rsa, nearest, signed, period);
-        // What is published, and so asked about, is the newest that has a certificate.
-        let published = held.ledger.rsa.iter().find(|key| key.certificate.is_some());
-        let published = published.map(|key| key.fingerprint.to_string());
+        // What is published, and so asked about.
+        let published = held.ledger.certified().map(|key| key.fingerprint.to_string());
         let asked = config_map.and_then(|found| found.rotate_upstream.clone());
         if asked.is_some() && asked == published {
             return Some(now.max(newest.since.saturating_add(1)));

@@ -64,10 +64,16 @@ impl Ledger {
         named.chain(listed).max().unwrap_or(0).max(taken).checked_add(1)
     }
 
-    /// The certificate of the newest RSA key that has one.
+    /// The newest RSA key that has a certificate: the one that people seal for.
+    #[must_use]
+    pub fn certified(&self) -> Option<&RsaKey> {
+        self.rsa.iter().find(|key| key.certificate.is_some())
+    }
+
+    /// Its certificate.
     #[must_use]
     pub fn certificate(&self) -> Option<&str> {
-        self.rsa.iter().find_map(|key| key.certificate.as_deref())
+        self.certified()?.certificate.as_deref()
     }
 
     /// The names of the native keys that are compromised, as [`kseal_crypto::Work`] notes them: what they opened must say so.
