@@ -18,7 +18,6 @@ mod part;
 mod proxies;
 mod published;
 mod refusal;
-#[allow(dead_code, reason = "whatever can be asked of a server stands together")]
 mod requests;
 mod sealed_objects;
 mod sealed_status;
@@ -36,7 +35,6 @@ pub(crate) use self::{
     proxies::Proxies,
     published::{Published, Publishing},
     refusal::Failure,
-    requests::PatchKind,
     sealed_objects::{Listed, SealedKind, SealedObjects},
     sealed_status::{OpenedBy, SealedMetadata, SealedStatus},
 };

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 use kseal_api::{KeyState, KeyUsage, UsedKey};
-use kseal_core::Bundle;
+use kseal_core::{Bundle, keys::MISSING};
 
 pub(crate) use self::{
     needs::{Named, Needs},
@@ -19,8 +19,6 @@ use crate::{
     words::short,
 };
 
-/// The state of a key that is published, and whose Secret is gone.
-pub(crate) const MISSING: &str = "missing";
 /// How every fingerprint of an RSA key begins.
 const RSA_PREFIX: &str = "SHA256:";
 /// A beginning that is shorter says too little of whom is meant.
@@ -43,7 +41,7 @@ pub(crate) struct ClusterKeys {
 pub(crate) struct ClusterKey {
     pub fingerprint: String,
     pub suite: String,
-    /// One of [`KeyState`], or [`MISSING`].
+    /// One of [`KeyState`], or [`MISSING`]: its Secret is gone.
     pub state: String,
     /// Of a native key that is published.
     pub epoch: Option<u32>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
+use kseal_api::names;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -140,7 +141,7 @@ pub(crate) struct KeyArgs {
         long,
         env = "KSEAL_SEALED_SECRETS_KEY_PREFIX",
         value_name = "PREFIX",
-        default_value = "sealed-secrets-key",
+        default_value = names::UPSTREAM_KEY_PREFIX,
         value_parser = subdomain,
         hide_env_values = true
     )]

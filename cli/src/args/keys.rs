@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use kseal_api::names;
 
 use super::{KeyArgs, PublishedArgs, ReportArgs, RetireArgs, RotateArgs, UsageArgs};
 
@@ -154,7 +155,7 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub cluster: bool,
     /// Name of sealed-secrets' first key, which has no label; the controller's flag of the same name
-    #[arg(long, value_name = "NAME", default_value = "sealed-secrets-key", conflicts_with_all = ["files", "public"])]
+    #[arg(long, value_name = "NAME", default_value = names::UPSTREAM_KEY_PREFIX, conflicts_with_all = ["files", "public"])]
     pub sealed_secrets_key_prefix: String,
     /// Seal the private keys for the key of this bundle
     #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["public", "show"])]

@@ -1,11 +1,8 @@
 //! Which objects need which key, as the controller publishes it.
 
-use std::collections::BTreeMap;
-
 use kseal_api::{KeyUsage, names};
-use serde::Deserialize;
 
-use super::{Cluster, Failure, Publishing, segment};
+use super::{Cluster, Failure, Publishing, published::ConfigMap};
 use crate::error::{Error, Result};
 
 /// What is known of the keys' use.
@@ -27,22 +24,15 @@ impl Counted {
     }
 }
 
-#[derive(Deserialize)]
-struct ConfigMap {
-    #[serde(default)]
-    data: Option<BTreeMap<String, String>>,
-}
-
 impl Publishing {
     /// Reads what the controller counted. That it is not there, or not for everyone, is no failure.
     ///
     /// # Errors
     /// If the cluster does not answer, or what is there cannot be read.
     pub(crate) fn usage(&self, cluster: &Cluster) -> Result<Counted> {
-        let namespace = segment("--namespace-of-controller", &self.namespace)?;
-        let what = format!("ConfigMap {namespace}/{}", names::KEY_USAGE);
-        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{}", names::KEY_USAGE);
-        let found: ConfigMap = match cluster.get(&path) {
+        let path = self.config_map(names::KEY_USAGE)?;
+        let what = format!("ConfigMap {}/{}", self.namespace, names::KEY_USAGE);
+        let mut found: ConfigMap = match cluster.get(&path) {
             Ok(found) => found,
             Err(Failure::Refused(refusal)) if refusal.code == 403 => {
                 return Ok(Counted::Unknown(format!("you may not read {what}: {refusal}")));
@@ -58,7 +48,7 @@ impl Publishing {
             Error::input(format!("{}: {what} cannot be read", cluster.name))
                 .hint("delete it: the controller writes it anew; else a later version of kseal may understand it")
         };
-        let text = found.data.and_then(|mut items| items.remove(names::KEY_USAGE_ITEM)).ok_or_else(broken)?;
+        let text = found.take(names::KEY_USAGE_ITEM).ok_or_else(broken)?;
         let usage = serde_json::from_str(&text).map_err(|error| broken().because(&error))?;
         Ok(Counted::Known(Box::new(usage)))
     }

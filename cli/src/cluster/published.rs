@@ -38,11 +38,18 @@ impl Published {
 
 /// The part of a ConfigMap that is read.
 #[derive(Deserialize)]
-struct ConfigMap {
+pub(super) struct ConfigMap {
     #[serde(default)]
     metadata: Metadata,
     #[serde(default)]
     data: Option<BTreeMap<String, String>>,
+}
+
+impl ConfigMap {
+    /// The text of an item.
+    pub(super) fn take(&mut self, item: &str) -> Option<String> {
+        self.data.as_mut()?.remove(item)
+    }
 }
 
 impl Publishing {
@@ -58,13 +65,14 @@ impl Publishing {
             "is the controller installed, and in namespace {namespace}? --namespace-of-controller names another one, \
              and who runs the cluster can give you its bundle as a file"
         );
-        let found: ConfigMap = cluster.get(&path).map_err(|failure| failure.wanting(&what, &hint))?;
+        let mut found: ConfigMap = cluster.get(&path).map_err(|failure| failure.wanting(&what, &hint))?;
         let broken = |message: &str| {
             Error::input(format!("{}: {message}", cluster.name))
                 .hint("nothing should be sealed with it; tell who runs the cluster")
         };
-        let text = found.data.and_then(|mut items| items.remove(names::PUBLIC_KEYS_ITEM));
-        let text = text.ok_or_else(|| broken(&format!("{what} has no item {}", names::PUBLIC_KEYS_ITEM)))?;
+        let text = found
+            .take(names::PUBLIC_KEYS_ITEM)
+            .ok_or_else(|| broken(&format!("{what} has no item {}", names::PUBLIC_KEYS_ITEM)))?;
         let text: SealingKeyBundle = serde_json::from_str(&text)
             .map_err(|error| broken(&format!("the bundle in {what} cannot be read")).because(&error))?;
         let bundle = Bundle::read(&text)
@@ -81,7 +89,12 @@ impl Publishing {
     /// # Errors
     /// If the namespace has no name of one.
     pub(crate) fn path(&self) -> Result<String> {
+        self.config_map(names::PUBLIC_KEYS)
+    }
+
+    /// The path of a ConfigMap of the controller.
+    pub(super) fn config_map(&self, name: &str) -> Result<String> {
         let namespace = segment("--namespace-of-controller", &self.namespace)?;
-        Ok(format!("/api/v1/namespaces/{namespace}/configmaps/{}", names::PUBLIC_KEYS))
+        Ok(format!("/api/v1/namespaces/{namespace}/configmaps/{name}"))
     }
 }

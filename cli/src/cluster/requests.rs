@@ -29,28 +29,12 @@ const RETRIES: u32 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 const JSON: &str = "application/json";
+/// RFC 7386: what is named is replaced. A `resourceVersion` or a `uid` in it is a precondition (409).
+const MERGE_PATCH: &str = "application/merge-patch+json";
 /// An object without what it holds.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// The same of a collection.
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-
-/// How the body of a PATCH is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PatchKind {
-    /// RFC 7386: what is named is replaced. A `resourceVersion` or a `uid` in it is a precondition (409).
-    Merge,
-    /// RFC 6902: steps, of which each must be possible.
-    Json,
-}
-
-impl PatchKind {
-    const fn content_type(self) -> &'static str {
-        match self {
-            Self::Merge => "application/merge-patch+json",
-            Self::Json => "application/json-patch+json",
-        }
-    }
-}
 
 /// What is asked.
 struct Asked<'r> {
@@ -102,31 +86,17 @@ impl Cluster {
         self.ask(&Asked { method: Method::POST, path, accept: JSON, body: Some((JSON, self.written(object)?)) })
     }
 
-    /// Changes an object; returns it as it is then.
+    /// Changes what a merge patch names, and returns the object's metadata as it is then: what it holds does not leave the
+    /// server.
     ///
     /// # Errors
     /// As for [`Self::get`]; [`Failure::InDoubt`] if it may have been changed.
-    pub(crate) fn patch<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        kind: PatchKind,
-        change: &impl Serialize,
-    ) -> Result<T, Failure> {
-        let body = Some((kind.content_type(), self.written(change)?));
-        self.ask(&Asked { method: Method::PATCH, path, accept: JSON, body })
-    }
-
-    /// The same, where of the object only its metadata may leave the server.
-    ///
-    /// # Errors
-    /// As for [`Self::patch`].
     pub(crate) fn patch_metadata<T: DeserializeOwned>(
         &self,
         path: &str,
-        kind: PatchKind,
         change: &impl Serialize,
     ) -> Result<T, Failure> {
-        let body = Some((kind.content_type(), self.written(change)?));
+        let body = Some((MERGE_PATCH, self.written(change)?));
         self.ask(&Asked { method: Method::PATCH, path, accept: METADATA, body })
     }
 

@@ -4,7 +4,10 @@
 //! which the controller knows the key for its own. RSA keys with different certificates are different Secrets.
 
 use kseal_api::{KeyState, names};
-use kseal_core::{key_secret::TLS_CRT, keys::KEY_PREFIX};
+use kseal_core::{
+    key_secret::TLS_CRT,
+    keys::{KEY_PREFIX, parse_key_name},
+};
 
 use super::Kept;
 
@@ -96,12 +99,7 @@ impl Kept {
 
 /// Whether a controller gave a name, `kseal-<epoch>-<cluster>`: by it the key is one of its own.
 fn is_given(name: &str) -> bool {
-    let parts = name.strip_prefix(KEY_PREFIX).and_then(|rest| rest.strip_prefix('-')?.split_once('-'));
-    parts.is_some_and(|(epoch, cluster)| {
-        epoch.parse::<u32>().is_ok_and(|number| number.to_string() == epoch)
-            && !cluster.is_empty()
-            && !cluster.contains('-')
-    })
+    parse_key_name(KEY_PREFIX, name).is_some()
 }
 
 #[cfg(test)]

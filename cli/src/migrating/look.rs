@@ -20,8 +20,6 @@ use crate::{
 
 /// The definition of sealed-secrets' kind.
 const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sealedsecrets.bitnami.com";
-/// How the names of sealed-secrets' key Secrets begin, unless it was told otherwise.
-const KEY_PREFIX: &str = "sealed-secrets-key";
 
 /// Where sealed-secrets is.
 pub(crate) struct Place {
@@ -44,7 +42,11 @@ pub(crate) fn look(cluster: &Cluster, place: &Place) -> Result<Found> {
     let is_running = upstream.as_ref().is_some_and(Upstream::is_running);
     let certificate = || certificate(cluster, namespace, name);
     let expires = if is_running { looking.optional("the certificate", certificate).flatten() } else { None };
-    let prefix = upstream.as_ref().and_then(|upstream| upstream.flag("key-prefix")).unwrap_or(KEY_PREFIX).to_owned();
+    let prefix = upstream
+        .as_ref()
+        .and_then(|upstream| upstream.flag("key-prefix"))
+        .unwrap_or(names::UPSTREAM_KEY_PREFIX)
+        .to_owned();
     let own = Own { namespace: namespace.to_owned(), upstream_key_prefix: prefix };
     let mut objects = Objects::default();
     let all = SealedObjects { cluster, namespace: None };

@@ -15,8 +15,6 @@ use crate::{
 
 /// Where sealed-secrets usually is, and where `deploy/sealed-secrets` puts kseal.
 const USUAL_NAMESPACE: &str = "kube-system";
-/// How the names of its keys usually begin.
-const USUAL_PREFIX: &str = "sealed-secrets-key";
 
 /// The judgement of a cluster.
 pub(crate) struct Verdict {
@@ -142,7 +140,7 @@ fn flags(upstream: &Upstream) -> Vec<String> {
             names::PAUSED
         ));
     }
-    if let Some(prefix) = upstream.flag("key-prefix").filter(|prefix| *prefix != USUAL_PREFIX) {
+    if let Some(prefix) = upstream.flag("key-prefix").filter(|prefix| *prefix != names::UPSTREAM_KEY_PREFIX) {
         notes.push(format!("give kseal's controller --sealed-secrets-key-prefix={prefix}, as sealed-secrets has it"));
     }
     if upstream.flag("key-order-priority") == Some("SecretCreationTimestamp") {
@@ -205,7 +203,7 @@ fn next(found: &Found, counts: &Counts, stage: Stage) -> Vec<(String, &'static s
 fn export(found: &Found) -> String {
     let prefix = found.upstream.as_ref().and_then(|upstream| upstream.flag("key-prefix"));
     // Whoever wrote the Deployment does not write the command.
-    let prefix = prefix.filter(|prefix| *prefix != USUAL_PREFIX && segment("key-prefix", prefix).is_ok());
+    let prefix = prefix.filter(|prefix| *prefix != names::UPSTREAM_KEY_PREFIX && segment("key-prefix", prefix).is_ok());
     let prefix = prefix.map(|prefix| format!(" --sealed-secrets-key-prefix {prefix}")).unwrap_or_default();
     format!(
         "kseal keys export --cluster --namespace-of-controller {}{prefix} -o sealed-secrets-keys.yaml",

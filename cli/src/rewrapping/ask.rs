@@ -143,7 +143,8 @@ impl Through {
             self.cluster.name
         ))
         .hint(
-            "the controller does that where too many stand at once, or one stands too long; run it again when fewer ask, and              see who deletes them if that does not help",
+            "the controller does that where too many stand at once, or one stands too long; run it again when fewer ask, and \
+             see who deletes them if that does not help",
         )
     }
 

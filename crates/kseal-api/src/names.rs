@@ -35,6 +35,8 @@ pub const IDENTITY_KEY_TYPE: &str = "kseal.dev/identity-key";
 pub const UPSTREAM_KEY: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 /// The one value of [`UPSTREAM_KEY`] that means anything.
 pub const UPSTREAM_KEY_ACTIVE: &str = "active";
+/// How the names of upstream's key Secrets begin unless it was told otherwise, and the whole name of the first of all.
+pub const UPSTREAM_KEY_PREFIX: &str = "sealed-secrets-key";
 /// Upstream's annotation for scope NamespaceWide, value `"true"`.
 pub const UPSTREAM_NAMESPACE_WIDE: &str = "sealedsecrets.bitnami.com/namespace-wide";
 /// Upstream's annotation for scope ClusterWide, value `"true"`; wins over the other.

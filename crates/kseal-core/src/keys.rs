@@ -11,7 +11,7 @@ mod secret;
 mod usage;
 
 pub use ledger::{Ledger, Malformed, Wanted};
-pub use name::{KEY_PREFIX, key_name};
+pub use name::{KEY_PREFIX, key_name, parse as parse_key_name};
 pub use publication::{Publication, next_serial, read_published};
 pub use rotation::{due_in, is_due};
 pub use secret::{KeyFault, KeySecretFacts, NativeKey, RsaKey, read_native, read_upstream};

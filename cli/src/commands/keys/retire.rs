@@ -9,7 +9,7 @@ use kseal_api::{KeyState, names};
 
 use crate::{
     args::RetireArgs,
-    cluster::{Cluster, Described, PatchKind},
+    cluster::{Cluster, Described},
     cluster_keys::{self, ClusterKey, ClusterKeys, KeySecret, KeySecrets, Named, Needs},
     commands::DONE,
     error::{Error, Result},
@@ -159,7 +159,7 @@ impl Retirement<'_> {
         for attempt in 1.. {
             let metadata = &now.as_ref().unwrap_or(secret).metadata;
             let change = metadata.patch(&[label], annotations);
-            match self.secrets.cluster.patch_metadata::<Described>(&path, PatchKind::Merge, &change) {
+            match self.secrets.cluster.patch_metadata::<Described>(&path, &change) {
                 Ok(_) => return Ok(()),
                 Err(failure) if attempt < ATTEMPTS && failure.is_open() => {
                     let Ok(found) = self.secrets.again(secret) else { return Err(failure.doing(&what, hint)) };

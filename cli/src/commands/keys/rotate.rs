@@ -11,7 +11,7 @@ use kseal_core::Bundle;
 
 use crate::{
     args::RotateArgs,
-    cluster::{Cluster, Described, PatchKind, Published, Publishing},
+    cluster::{Cluster, Described, Published, Publishing},
     commands::DONE,
     error::{Error, Kind, Result},
     output::Output,
@@ -121,7 +121,7 @@ impl Rotation<'_> {
                 return Ok(None);
             }
             let change = published.metadata.patch(&[], &[(self.which.annotation(), old)]);
-            match self.cluster.patch_metadata::<Described>(&path, PatchKind::Merge, &change) {
+            match self.cluster.patch_metadata::<Described>(&path, &change) {
                 Ok(_) => return Ok(None),
                 Err(failure) if attempt < ATTEMPTS && failure.is_open() => {
                     // What became of it, or what came before it, is seen there.

@@ -17,7 +17,8 @@ pub(super) fn short(cluster_uid: &str) -> &str {
 }
 
 /// Epoch and cluster of a name that a controller gave; none for all others.
-pub(super) fn parse<'n>(prefix: &str, name: &'n str) -> Option<(u32, &'n str)> {
+#[must_use]
+pub fn parse<'n>(prefix: &str, name: &'n str) -> Option<(u32, &'n str)> {
     let (epoch, cluster) = name.strip_prefix(prefix)?.strip_prefix('-')?.split_once('-')?;
     let number: u32 = epoch.parse().ok()?;
     let is_given = number.to_string() == epoch && !cluster.is_empty() && !cluster.contains('-');
