@@ -65,7 +65,7 @@ pub use self::{
     audit::AuditEvent,
     controller::Controller,
     deployment::{ControllerOptions, Installation},
-    kubectl::Kubectl,
+    kubectl::{Kubectl, Said},
     parts::Part,
     programs::controller as controller_program,
     proxy::{Asked, Proxy, Treatment},

@@ -6,43 +6,13 @@ mod connections;
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use kseal_tests::cluster::{Cluster, ControllerOptions, Kubectl, Options, run, wait_until};
+use kseal_tests::cluster::{Cluster, ControllerOptions, Kubectl, Options, Said, run, wait_until};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_mins(1);
 
-/// What a run said, and its exit code.
-struct Said {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
 async fn said(run: Kubectl) -> Result<Said> {
-    let output = run.output().await?;
-    let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
-    Ok(Said { code: output.status.code().context("a signal ended it")?, stdout, stderr })
-}
-
-impl Said {
-    fn ends(self, code: i32) -> Result<Self> {
-        ensure!(
-            self.code == code,
-            "exit code {}, not {code}\nstdout: {}\nstderr: {}",
-            self.code,
-            self.stdout,
-            self.stderr
-        );
-        Ok(self)
-    }
-
-    fn says(self, words: &[&str]) -> Result<Self> {
-        for words in words {
-            let is_said = self.stdout.contains(words) || self.stderr.contains(words);
-            ensure!(is_said, "nothing of `{words}`\nstdout: {}\nstderr: {}", self.stdout, self.stderr);
-        }
-        Ok(self)
-    }
+    run.said().await
 }
 
 fn secret(namespace: &str, name: &str) -> String {

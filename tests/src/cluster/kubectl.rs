@@ -10,7 +10,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use tokio::task::spawn_blocking;
 
 use super::Cluster;
@@ -111,6 +111,16 @@ impl Kubectl {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Runs it, whether it fails or not, and takes what it said for text.
+    ///
+    /// # Errors
+    /// It cannot be run at all, a signal ended it, or what it said is no text.
+    pub async fn said(self) -> Result<Said> {
+        let output = self.output().await?;
+        let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        Ok(Said { code: output.status.code().context("a signal ended it")?, stdout, stderr })
+    }
+
     /// Runs it, whether it fails or not.
     ///
     /// # Errors
@@ -128,5 +138,35 @@ impl Kubectl {
             Ok(output)
         })
         .await?
+    }
+}
+
+/// What a run said, and its exit code.
+pub struct Said {
+    /// How it ended.
+    pub code: i32,
+    /// What it gave.
+    pub stdout: String,
+    /// What it told beside that.
+    pub stderr: String,
+}
+
+impl Said {
+    /// # Errors
+    /// It ended with another code.
+    pub fn ends(self, code: i32) -> Result<Self> {
+        let Self { code: found, stdout, stderr } = &self;
+        ensure!(*found == code, "exit code {found}, not {code}\nstdout: {stdout}\nstderr: {stderr}");
+        Ok(self)
+    }
+
+    /// # Errors
+    /// One of these words stands on neither output.
+    pub fn says(self, words: &[&str]) -> Result<Self> {
+        for words in words {
+            let is_said = self.stdout.contains(words) || self.stderr.contains(words);
+            ensure!(is_said, "nothing of `{words}`\nstdout: {}\nstderr: {}", self.stdout, self.stderr);
+        }
+        Ok(self)
     }
 }

@@ -3,7 +3,10 @@
 //!
 //! It is reached by plain HTTP (`ControllerOptions::server`), and passes on who asks.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use anyhow::{Result, bail};
 use http::{
@@ -87,6 +90,18 @@ impl Treatment {
             "message": "a test says no",
         });
         Self::Answer { code, body, retry_after: None }
+    }
+
+    /// A rule: each request that it `concerns` is treated so when it comes for the first time.
+    pub fn at_first(
+        self,
+        concerns: impl Fn(&Asked) -> bool + Send + Sync + 'static,
+    ) -> impl Fn(&Asked) -> Self + Send + Sync + 'static {
+        let known: Mutex<HashSet<String>> = Mutex::default();
+        move |asked| {
+            let is_first = concerns(asked) && lock(&known).insert(asked.subject());
+            if is_first { self.clone() } else { Self::Pass }
+        }
     }
 }
 

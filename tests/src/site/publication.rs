@@ -36,6 +36,14 @@ impl Site<'_> {
         Ok(bundle.sealing_key().context("no active key")?.public.clone())
     }
 
+    /// The same, once there is one.
+    ///
+    /// # Errors
+    /// It does not come.
+    pub async fn first_key(&self) -> Result<PublicKey> {
+        wait_until("a key", SOON, || self.sealing_key()).await
+    }
+
     /// Asks for a new key in the place of this one.
     ///
     /// # Errors

@@ -20,15 +20,6 @@ type Rule = Box<dyn Fn(&Asked) -> Treatment + Send + Sync>;
 /// Retries of the Lease are not what is waited for here.
 const QUICK: [&str; 1] = ["--retry-period=200ms"];
 
-/// Each request is treated so when it comes for the first time.
-fn at_first(treatment: Treatment, concerns: impl Fn(&Asked) -> bool + Send + Sync + 'static) -> Rule {
-    let known: Mutex<HashSet<String>> = Mutex::default();
-    Box::new(move |asked| {
-        let is_first = concerns(asked) && known.lock().unwrap().insert(asked.subject());
-        if is_first { treatment.clone() } else { Treatment::Pass }
-    })
-}
-
 /// Of all writes but those of the Lease each fourth fails, each time in another way.
 fn now_and_then() -> Rule {
     let count = Mutex::new(0_usize);
@@ -110,12 +101,12 @@ fn any_call_may_fail_without_a_different_end() {
         let all = |_: &Asked| true;
         let rules: [(&str, Rule); 8] = [
             ("undisturbed", Box::new(|_| Treatment::Pass)),
-            ("conflicts", at_first(Treatment::refuse(409, "Conflict"), writes)),
-            ("dropped", at_first(Treatment::DropBefore, all)),
-            ("in doubt", at_first(Treatment::DropAfter, all)),
-            ("in doubt, writes", at_first(Treatment::DropAfter, writes)),
-            ("errors", at_first(Treatment::refuse(500, "InternalError"), all)),
-            ("throttled", at_first(too_many(), all)),
+            ("conflicts", Box::new(Treatment::refuse(409, "Conflict").at_first(writes))),
+            ("dropped", Box::new(Treatment::DropBefore.at_first(all))),
+            ("in doubt", Box::new(Treatment::DropAfter.at_first(all))),
+            ("in doubt, writes", Box::new(Treatment::DropAfter.at_first(writes))),
+            ("errors", Box::new(Treatment::refuse(500, "InternalError").at_first(all))),
+            ("throttled", Box::new(too_many().at_first(all))),
             ("now and then", now_and_then()),
         ];
         let mut undisturbed = None;

@@ -1,8 +1,5 @@
 //! Any call of a rotation, of a re-wrapping and of what is told of them may fail before it happens, after, or in doubt, and it
 //! comes to the same end.
-#![expect(clippy::unwrap_used, reason = "only a test that panicked poisons a lock")]
-
-use std::{collections::HashSet, sync::Mutex};
 
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::{Scope, names};
@@ -20,19 +17,10 @@ fn concerns(asked: &Asked) -> bool {
     !asked.path.contains("/leases") && !asked.path.contains("/events")
 }
 
-/// Each request is treated so when it comes for the first time.
-fn at_first(treatment: Treatment) -> impl Fn(&Asked) -> Treatment + Send + Sync + 'static {
-    let known: Mutex<HashSet<String>> = Mutex::default();
-    move |asked| {
-        let is_first = concerns(asked) && known.lock().unwrap().insert(asked.subject());
-        if is_first { treatment.clone() } else { Treatment::Pass }
-    }
-}
-
 /// A rotation, a request, and an object that follows; and what it came to, without what is different every time.
 async fn life(site: &Site<'_>, round: usize) -> Result<Value> {
     let case = site.case(Group::Native).await?;
-    let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+    let first = site.first_key().await?;
     let object = sealed_for(&[&first], Scope::Strict, (&case.namespace, &case.name), ITEMS)?;
     site.objects.apply(&object).await?;
     case.holds(ITEMS).await?;
@@ -94,7 +82,7 @@ fn any_call_may_fail_without_a_different_end() {
         ];
         let mut undisturbed = None;
         for (round, (name, treatment)) in treatments.into_iter().enumerate() {
-            let proxy = cluster.proxy(at_first(treatment)).await?;
+            let proxy = cluster.proxy(treatment.at_first(concerns)).await?;
             let options = ControllerOptions {
                 server: Some(proxy.address()),
                 environment: vec![("KSEAL_LOG_LEVEL".into(), "debug".into())],

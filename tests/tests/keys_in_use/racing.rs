@@ -90,7 +90,7 @@ fn twenty_leaders_make_one_key_whatever_the_clock_does() {
         for _ in 0..LEADERS {
             lead(&site, &mut leaders).await?;
         }
-        let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let first = site.first_key().await?;
         let second = site.rotate().await?;
         // None of the leaders of this term makes another for a clock that jumps to and fro. Each looks whenever something
         // changes.
@@ -137,7 +137,7 @@ fn a_key_of_another_cluster_and_of_the_same_epoch_opens_beside_our_own() {
         let site = Site::bare(&cluster, "deploy").await?;
         let _controller = site.start(ControllerOptions::default()).await?;
         let case = site.case(Group::Native).await?;
-        let own = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let own = site.first_key().await?;
         // As the backup of the cluster that was lost has it: active, and the first of its epochs.
         let restored = Keys::new()?;
         let [mut secret, _] = restored.secrets(site.installation.namespace()?);

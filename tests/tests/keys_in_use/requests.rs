@@ -71,7 +71,7 @@ fn a_data_key_comes_back_for_the_current_key_and_opens_there() {
         let site = Site::bare(&cluster, FOLDER).await?;
         let controller = site.start(ControllerOptions::default()).await?;
         let case = site.case(Group::Native).await?;
-        let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let first = site.first_key().await?;
         let object = sealed_for(&[&first], Scope::Strict, (&case.namespace, &case.name), ITEMS)?;
         let second = site.rotate().await?;
         // In edit are those who may read the Secrets of a namespace anyway.
@@ -103,7 +103,7 @@ fn who_may_not_read_secrets_gets_nothing_and_nobody_a_recipient_of_his_own() {
         let _controller = site.start(ControllerOptions::default()).await?;
         let case = site.case(Group::Native).await?;
         let elsewhere = cluster.namespace("dev").await?;
-        let key = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let key = site.first_key().await?;
         let seal = |scope| sealed_for(&[&key], scope, (&case.namespace, "db"), ITEMS);
         let (strict, wide, anywhere) = (seal(Scope::Strict)?, seal(Scope::NamespaceWide)?, seal(Scope::ClusterWide)?);
 

@@ -30,7 +30,7 @@ fn who_looks_after_keys_asks_for_one_and_old_objects_go_on() {
         let site = Site::of(&cluster, "deploy").await?;
         let _controller = site.start(ControllerOptions::default()).await?;
         let case = site.case(Group::Native).await?;
-        let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let first = site.first_key().await?;
         let place = |name| (&*case.namespace, name);
         site.objects.apply(&sealed_for(&[&first], Scope::Strict, place("old"), ITEMS)?).await?;
         case.named("old").holds(ITEMS).await?;
@@ -72,7 +72,7 @@ fn keys_follow_each_other_as_time_goes_by_also_over_a_change_of_leaders() {
         };
         let controller = site.start(options()).await?;
         let case = site.case(Group::Native).await?;
-        let first = wait_until("a key", SOON, || site.sealing_key()).await?;
+        let first = site.first_key().await?;
         site.objects.apply(&sealed_for(&[&first], Scope::Strict, (&case.namespace, "old"), ITEMS)?).await?;
         let second = site.next_key(&first).await?;
         controller.stop().await?;
@@ -141,7 +141,7 @@ fn fifty_people_seal_while_a_new_key_comes_each_second() {
         let site = Site::bare(&cluster, "deploy").await?;
         let _controller = site.start(ControllerOptions::default()).await?;
         let case = site.case(Group::Native).await?;
-        wait_until("a key", SOON, || site.sealing_key()).await?;
+        site.first_key().await?;
         let (done, sealed) = (AtomicBool::new(false), AtomicUsize::new(0));
         let people = try_join_all((0..PEOPLE).map(async |person| {
             let mut number = 0;
