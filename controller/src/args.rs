@@ -26,6 +26,8 @@ pub struct Args {
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
     #[command(flatten)]
+    pub(crate) accounts: AccountArgs,
+    #[command(flatten)]
     pub(crate) service: ServiceArgs,
     #[command(flatten)]
     pub(crate) election: ElectionArgs,
@@ -149,6 +151,63 @@ pub(crate) struct KeyArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "ServiceAccounts and namespaces")]
+pub(crate) struct AccountArgs {
+    /// Add registry Secrets to the imagePullSecrets of the ServiceAccounts that their objects name. Needs
+    /// deploy/components/image-pull-secrets
+    #[arg(
+        long,
+        env = "KSEAL_IMAGE_PULL_SECRETS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        hide_env_values = true
+    )]
+    pub image_pull_secrets: bool,
+    /// Keep tokens of ServiceAccounts in Secrets, as ServiceAccountTokens ask. Needs
+    /// deploy/components/service-account-tokens
+    #[arg(
+        long,
+        env = "KSEAL_SERVICE_ACCOUNT_TOKENS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        hide_env_values = true
+    )]
+    pub service_account_tokens: bool,
+    /// Open the ClusterSealedSecrets of these names into the namespaces that they select; * for all. Needs
+    /// deploy/components/cluster-sealed-secrets
+    #[arg(
+        long,
+        env = "KSEAL_CLUSTER_SEALED_SECRETS",
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        value_parser = subdomain_or_all,
+        hide_env_values = true
+    )]
+    pub cluster_sealed_secrets: Vec<String>,
+    /// The API server's address, as kubeconfigs that are asked for shall name it
+    #[arg(long, env = "KSEAL_KUBECONFIG_SERVER", value_name = "URL", value_parser = https, hide_env_values = true)]
+    pub kubeconfig_server: Option<String>,
+    /// Who sees to it that who asks for these things may do so himself
+    #[arg(
+        long,
+        env = "KSEAL_POLICIES",
+        value_name = "MODE",
+        value_enum,
+        default_value_t = Policies::Required,
+        hide_env_values = true
+    )]
+    pub policies: Policies,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct ServiceArgs {
     /// Where /healthz, /readyz, /v1/keys and /v1/cert.pem are served
@@ -247,6 +306,15 @@ pub enum SealedSecrets {
     Off,
 }
 
+/// Who decides who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Policies {
+    /// The admission policies of deploy/policies: without them nothing is done that was not done before
+    Required,
+    /// Something else, which the controller does not look for
+    Elsewhere,
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -299,6 +367,17 @@ fn subdomain(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// A name, or all of them.
+fn subdomain_or_all(text: &str) -> Result<String, &'static str> {
+    if text == "*" { Ok(text.to_owned()) } else { subdomain(text) }
+}
+
+/// An address that tokens may be sent to.
+fn https(text: &str) -> Result<String, &'static str> {
+    let uri = text.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    uri.map(|_| text.to_owned()).ok_or("not an address such as https://api.example.com:6443")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,6 +406,7 @@ mod tests {
         let switched = parse(&["--rewrap-requests", "--rewrap-objects=true"]).unwrap().keys;
         assert!(switched.rewrap_requests && switched.rewrap_objects);
         assert!(!parse(&["--rewrap-objects=false"]).unwrap().keys.rewrap_objects);
+        assert_eq!(parse(&["--cluster-sealed-secrets=*"]).unwrap().accounts.cluster_sealed_secrets, ["*"]);
         assert_eq!(args.keys.suite, SuiteName::X25519);
         assert_eq!(args.election.retry_period, Duration::from_millis(61_500));
     }
@@ -341,6 +421,8 @@ mod tests {
             (["--lease-duration", "-15s"], "not a duration such as 15s"),
             (["--workers", "0"], "0 is not in 1..=256"),
             (["--suite", "RSA"], "possible values: X-Wing, X25519"),
+            (["--kubeconfig-server", "http://a"], "not an address such as https"),
+            (["--cluster-sealed-secrets", "A"], "lower-case letters"),
             (["--listen", "8080"], "invalid socket address"),
         ] {
             let error = parse(&[&format!("{}={}", args[0], args[1])]).unwrap_err();

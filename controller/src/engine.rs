@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::keys::{HeldKeys, Needs, Published};
 use crate::metrics::Metrics;
+use crate::secrets::secrets;
 use crate::watch::{Accept, Event, Source, follow};
 use state::{Done, Job, Kind, State};
 
@@ -334,7 +335,7 @@ impl Engine {
 fn source(kind: Kind, namespace: Option<&str>) -> Source {
     let (path, accept) = match kind {
         Kind::Sealed(group) => (status::collection(group, namespace), Accept::Full),
-        Kind::Secrets => (work::secrets(namespace), Accept::Metadata),
+        Kind::Secrets => (secrets(namespace), Accept::Metadata),
     };
     Source { path, label_selector: None, field_selector: None, accept }
 }

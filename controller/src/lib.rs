@@ -4,6 +4,7 @@ pub mod api;
 pub mod args;
 pub mod client;
 pub mod engine;
+pub mod guard;
 pub mod http;
 pub mod keys;
 pub mod lease;
@@ -12,6 +13,7 @@ pub mod metrics;
 mod pages;
 pub mod rewrap;
 mod run;
+mod secrets;
 pub mod settings;
 #[cfg(test)]
 mod testing;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use kseal_core::policy::InForce;
 use kseal_core::reconcile::{Group, Own};
 use kseal_crypto::sealed_secrets::RsaSize;
 use tokio::net::TcpListener;
@@ -21,9 +22,10 @@ use tokio::{join, select};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::args::{Args, SealedSecrets};
+use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
 use crate::engine;
+use crate::guard::Guard;
 use crate::http::{self, Endpoints};
 use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
@@ -102,6 +104,9 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let key_settings = key_settings(&settings);
     let follow_keys = keys::follow(client.clone(), &key_settings, &metrics, &held);
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
+
+    let (_policies, in_force) = watch::channel(InForce::default());
+    let _guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();

@@ -13,7 +13,7 @@ use kseal_core::lease::{Timing, TimingError};
 use kseal_crypto::Suite;
 use rand_core::{Rng as _, UnwrapErr};
 
-use crate::args::{Args, LogFormat, LogLevel, SealedSecrets, SuiteName};
+use crate::args::{Args, LogFormat, LogLevel, Policies, SealedSecrets, SuiteName};
 
 /// The random generator of everything that is sealed, and of names.
 pub type Rng = UnwrapErr<getrandom::SysRng>;
@@ -26,6 +26,7 @@ const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/servicea
 /// What the arguments mean.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields are the options of `args`, documented there")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     pub namespace: String,
     /// Files that are merged, the first one winning; none for the pod's ServiceAccount.
@@ -39,6 +40,11 @@ pub struct Settings {
     pub rewrap_requests: bool,
     pub rewrap_objects: bool,
     pub rewrap_objects_after: Duration,
+    pub image_pull_secrets: bool,
+    pub service_account_tokens: bool,
+    pub cluster_sealed_secrets: Vec<String>,
+    pub kubeconfig_server: Option<String>,
+    pub policies: Policies,
     /// None for never.
     pub key_renew_period: Option<Duration>,
     /// None for never.
@@ -90,7 +96,7 @@ impl Settings {
     ///
     /// The durations do not go together.
     pub fn new(args: Args, environment: Environment, mut rng: Rng) -> Result<Self, TimingError> {
-        let Args { cluster, keys, service, election } = args;
+        let Args { cluster, keys, accounts, service, election } = args;
         let pod = election.pod_name.or(environment.pod_name).unwrap_or_else(|| names::CONTROLLER.to_owned());
         Ok(Self {
             namespace: cluster
@@ -109,6 +115,11 @@ impl Settings {
             rewrap_requests: keys.rewrap_requests,
             rewrap_objects: keys.rewrap_objects,
             rewrap_objects_after: keys.rewrap_objects_after,
+            image_pull_secrets: accounts.image_pull_secrets,
+            service_account_tokens: accounts.service_account_tokens,
+            cluster_sealed_secrets: accounts.cluster_sealed_secrets,
+            kubeconfig_server: accounts.kubeconfig_server,
+            policies: accounts.policies,
             key_renew_period: Some(keys.key_renew_period).filter(|period| !period.is_zero()),
             sealed_secrets_key_renew_period: Some(keys.sealed_secrets_key_renew_period)
                 .filter(|period| !period.is_zero()),

@@ -5,21 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kseal_core::reconcile::{
-    Digest, Group, LiveSecret, Observed, Policy, Request, Retry, Trouble, Uid, body, event, forbidden, ownership,
-    patch, status,
+    Digest, Group, Observed, Policy, Request, Retry, Trouble, Uid, event, forbidden, ownership, status,
 };
 use kseal_crypto::{Plaintext, Work, Zeroizing};
 use tokio::task::spawn_blocking;
 
 use super::{Done, Engine, Job};
-use crate::api::{ApiError, PatchKind, RefusalHint};
+use crate::api::{ApiError, PatchKind};
+use crate::secrets::{Made, Refused, SecretWriter, TERMINATING, trouble, unreadable};
 
-/// So often a Secret that changes under our hands is looked at again at once; then it waits its turn.
-const TRIES: u32 = 4;
 /// That the server is not well is told only where it did not help to try again so often.
 const PATIENCE: u32 = 3;
-/// The namespace is going, and the object with it.
-const TERMINATING: &str = "terminating";
 
 /// What one job came to.
 pub(super) struct Finished {
@@ -30,15 +26,6 @@ pub(super) struct Finished {
     pub(super) opened_by: BTreeSet<String>,
     /// What it cost beyond a turn, in private-key operations.
     pub(super) cost: u64,
-}
-
-/// A Secret that is right.
-struct Made {
-    secret: LiveSecret,
-    /// Whether it had to be written.
-    written: bool,
-    /// Who wrote it before us, if it was there.
-    last_foreign_manager: Option<String>,
 }
 
 impl Engine {
@@ -84,12 +71,7 @@ impl Engine {
     }
 
     /// Makes the Secret right.
-    async fn make(
-        &self,
-        job: &Job,
-        request: &Arc<Request>,
-        work: &mut Work,
-    ) -> Result<Made, (Trouble, Option<Duration>)> {
+    async fn make(&self, job: &Job, request: &Arc<Request>, work: &mut Work) -> Result<Made, Refused> {
         let plain = |trouble| (trouble, None);
         if let Some(problem) = forbidden(request, &self.context.settings.own) {
             return Err(plain(problem));
@@ -99,7 +81,7 @@ impl Engine {
         }
         // A new object's Secret is not looked for: creating it tells whether it is there.
         let merges = request.policy == Policy::Merge;
-        let mut live = if job.secret.is_some() || merges { self.look(request).await? } else { None };
+        let live = if job.secret.is_some() || merges { self.writer().look(request).await? } else { None };
         // What may not be written is not opened either.
         if let Some(live) = &live {
             ownership(request, live, job.predecessor).map_err(plain)?;
@@ -107,62 +89,11 @@ impl Engine {
             return Err(plain(Trouble::TargetMissing));
         }
         let values = self.open(request, work).await.map_err(plain)?;
-        let mut without_data = false;
-        for _ in 0..TRIES {
-            let answer = match &live {
-                None if merges => return Err(plain(Trouble::TargetMissing)),
-                None => {
-                    let body = body::create(request, &values);
-                    self.context.metrics.secret_written("create");
-                    self.context.api.create(&secrets(Some(&request.namespace)), body).await
-                }
-                Some(live) => {
-                    let take = ownership(request, live, job.predecessor).map_err(plain)?;
-                    let body = patch::patch(request, live, take, &values, without_data);
-                    self.context.metrics.secret_written("patch");
-                    self.context.api.patch(&secret(request), PatchKind::Json, body).await
-                }
-            };
-            match answer {
-                Ok(answer) => {
-                    let secret = LiveSecret::read(&answer).ok_or_else(|| plain(unreadable()))?;
-                    let before = live.as_ref();
-                    return Ok(Made {
-                        written: before.is_none_or(|before| before.resource_version != secret.resource_version),
-                        last_foreign_manager: before.and_then(LiveSecret::last_foreign_manager).map(ToOwned::to_owned),
-                        secret,
-                    });
-                }
-                // It is there, or it changed since we looked, or it went.
-                Err(error) if matches!(error.code(), 404 | 409) && !is_terminating(&error) => {
-                    live = self.look(request).await?;
-                }
-                Err(error) if hint(&error) == Some(RefusalHint::PatchFailed) => {
-                    // Too old, or of another type, or a target without a field `data`: the server does not say which.
-                    let now = self.look(request).await?;
-                    let version = |live: &Option<LiveSecret>| live.as_ref().map(|live| live.resource_version.clone());
-                    if version(&now) == version(&live) {
-                        if without_data || !merges_into(request, live.as_ref(), job) {
-                            return Err(plain(Trouble::TypeDiffers));
-                        }
-                        without_data = true;
-                    }
-                    live = now;
-                }
-                Err(error) => return Err(trouble(&error)),
-            }
-        }
-        let text = "the Secret changed under our hands, again and again".to_owned();
-        Err(plain(Trouble::Api { category: "conflict", text, retry: Retry::Backoff }))
+        self.writer().write(request, live, job.predecessor, &values).await
     }
 
-    /// The Secret's metadata; none if it is not there.
-    async fn look(&self, request: &Request) -> Result<Option<LiveSecret>, (Trouble, Option<Duration>)> {
-        match self.context.api.get_metadata(&secret(request)).await {
-            Ok(answer) => LiveSecret::read(&answer).map(Some).ok_or_else(|| (unreadable(), None)),
-            Err(error) if error.code() == 404 => Ok(None),
-            Err(error) => Err(trouble(&error)),
-        }
+    fn writer(&self) -> SecretWriter<'_> {
+        SecretWriter { api: &self.context.api, metrics: &self.context.metrics }
     }
 
     /// Opens all values, or none.
@@ -277,56 +208,6 @@ impl Engine {
     }
 }
 
-/// Whether only single items are written.
-fn merges_into(request: &Request, live: Option<&LiveSecret>, job: &Job) -> bool {
-    let take = live.and_then(|live| ownership(request, live, job.predecessor).ok());
-    take.is_some_and(|take| take.merge)
-}
-
 fn again(after: Option<Duration>) -> Done {
     Done::Wrong { retry: Retry::Backoff, after, keys: BTreeSet::new(), is_closed: false }
-}
-
-fn is_terminating(error: &ApiError) -> bool {
-    hint(error) == Some(RefusalHint::NamespaceTerminating)
-}
-
-fn hint(error: &ApiError) -> Option<RefusalHint> {
-    match error {
-        ApiError::Refused(refusal) => refusal.hint,
-        ApiError::Unanswered => None,
-    }
-}
-
-/// What a refused or unanswered request means for the object, and for how long the server asks us to wait.
-fn trouble(error: &ApiError) -> (Trouble, Option<Duration>) {
-    let after = match error {
-        ApiError::Refused(refusal) => refusal.retry_after,
-        ApiError::Unanswered => None,
-    };
-    if hint(error) == Some(RefusalHint::Immutable) {
-        return (Trouble::Immutable, after);
-    }
-    // What the server finds wrong with the object itself does not pass.
-    let waits = is_terminating(error) || matches!(error.code(), 400 | 413 | 422);
-    let retry = if waits { Retry::OnChange } else { Retry::Backoff };
-    let category = if is_terminating(error) { TERMINATING } else { error.category() };
-    (Trouble::Api { category, text: error.to_string(), retry }, after)
-}
-
-fn unreadable() -> Trouble {
-    let text = "the API server's answer cannot be read".to_owned();
-    Trouble::Api { category: "server", text, retry: Retry::Backoff }
-}
-
-/// The collection of Secrets.
-pub(super) fn secrets(namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) => format!("/api/v1/namespaces/{namespace}/secrets"),
-        None => "/api/v1/secrets".to_owned(),
-    }
-}
-
-fn secret(request: &Request) -> String {
-    format!("{}/{}", secrets(Some(&request.namespace)), request.name)
 }

@@ -4,8 +4,10 @@
 //! What the texts mean stays the reader's affair. No field has a default, so what is stored is what was applied, and no
 //! rule's message repeats a value, because what stands where a sealed value belongs may be plaintext.
 
+mod cluster;
 mod native;
 mod rewrap;
+mod token;
 mod upstream;
 
 use serde_json::{Value, json};
@@ -20,6 +22,9 @@ pub const MAX_DATA_KEYS: usize = 64;
 pub const MAX_WRAPS: usize = 256;
 /// The longest text of an object as compact JSON, and so of any value in it.
 pub const MAX_TEXT: usize = 1_400_000;
+
+/// So many namespaces are named with what is wrong in them.
+pub const MAX_FAILURES: usize = 16;
 
 /// One definition and the file that holds it.
 pub struct Definition {
@@ -38,18 +43,30 @@ pub fn definitions() -> Vec<Definition> {
         Definition {
             file: "kseal.dev_sealedsecrets.yaml",
             preamble: "SealedSecret of kseal.dev. Deleting this definition deletes every SealedSecret, and with each its Secret.",
-            object: definition(names::GROUP, &sealed_secrets(&["kss"]), &native::version()),
+            object: definition(names::GROUP, NAMESPACED, &sealed_secrets(&["kss"]), &native::version()),
+        },
+        Definition {
+            file: "kseal.dev_clustersealedsecrets.yaml",
+            preamble: "ClusterSealedSecret: one sealed Secret in many namespaces. Deleting this definition deletes every one, and each of its\n\
+                       Secrets. Served by controllers with --cluster-sealed-secrets.",
+            object: definition(names::GROUP, "Cluster", &cluster::names(), &cluster::version()),
+        },
+        Definition {
+            file: "kseal.dev_serviceaccounttokens.yaml",
+            preamble: "ServiceAccountToken: a token in a Secret. Deleting this definition deletes every one, and with each its token.\n\
+                       Served by controllers with --service-account-tokens.",
+            object: definition(names::GROUP, NAMESPACED, &token::names(), &token::version()),
         },
         Definition {
             file: "kseal.dev_rewraprequests.yaml",
             preamble: "RewrapRequest: a question that is answered once and goes. Answered by controllers with --rewrap-requests.",
-            object: definition(names::GROUP, &rewrap::names(), &rewrap::version()),
+            object: definition(names::GROUP, NAMESPACED, &rewrap::names(), &rewrap::version()),
         },
         Definition {
             file: "bitnami.com_sealedsecrets.yaml",
             preamble: "SealedSecret of bitnami.com, for clusters that do not have it from sealed-secrets already: create it,\n\
                        never apply it over another. It accepts all that sealed-secrets' own definition accepts.",
-            object: definition(names::UPSTREAM_GROUP, &sealed_secrets(&[]), &upstream::version()),
+            object: definition(names::UPSTREAM_GROUP, NAMESPACED, &sealed_secrets(&[]), &upstream::version()),
         },
     ]
 }
@@ -68,7 +85,9 @@ fn sealed_secrets(short_names: &[&str]) -> Value {
     kinds
 }
 
-fn definition(group: &str, kinds: &Value, version: &Value) -> Value {
+const NAMESPACED: &str = "Namespaced";
+
+fn definition(group: &str, scope: &str, kinds: &Value, version: &Value) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -81,7 +100,7 @@ fn definition(group: &str, kinds: &Value, version: &Value) -> Value {
                 "kustomize.toolkit.fluxcd.io/prune": "disabled",
             },
         },
-        "spec": { "group": group, "names": kinds, "scope": "Namespaced", "versions": [version] },
+        "spec": { "group": group, "names": kinds, "scope": scope, "versions": [version] },
     })
 }
 

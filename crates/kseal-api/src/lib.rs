@@ -7,17 +7,21 @@ pub mod crd;
 pub mod names;
 mod native;
 mod rewrap;
+mod token;
 mod upstream;
 mod usage;
 
 pub use bundle::{BundleMetadata, KeyEntry, KeyState, SealingKeyBundle, SealingKeyBundleSpec};
 pub use native::{
-    CreationPolicy, DataKey, ImagePullSecret, Scope, SealedFor, SealedSecretSpec, Selection, Target, Template,
-    TemplateMetadata,
+    ClusterSealedSecretSpec, CreationPolicy, DataKey, ImagePullSecret, Scope, SealedFor, SealedSecretSpec, Selection,
+    Target, Template, TemplateMetadata,
 };
 pub use rewrap::{
     MAX_REWRAP_DATA_KEYS, MAX_REWRAP_OBJECTS, MAX_REWRAP_RECIPIENTS, REWRAP_COMPLETE, RewrapFailure, RewrapObject,
     RewrapRequestSpec, RewrapRequestStatus, RewrappedObject,
+};
+pub use token::{
+    Kubeconfig, MIN_EXPIRATION_SECONDS, Rotation, ServiceAccountTokenSpec, ServiceAccountTokenStatus, TokenMode,
 };
 pub use upstream::{UpstreamSpec, UpstreamTemplate};
 pub use usage::{KeyUsage, MAX_FIRST, MAX_NAMESPACES, UsedKey};

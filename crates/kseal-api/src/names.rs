@@ -12,6 +12,8 @@ pub const UPSTREAM_API_VERSION: &str = "bitnami.com/v1alpha1";
 pub const SEALED_SECRET: &str = "SealedSecret";
 /// The cluster-scoped kind of sealed objects.
 pub const CLUSTER_SEALED_SECRET: &str = "ClusterSealedSecret";
+/// The kind of requests for a ServiceAccount's token in a Secret.
+pub const SERVICE_ACCOUNT_TOKEN: &str = "ServiceAccountToken";
 /// The kind of requests to wrap data keys for the current sealing key.
 pub const REWRAP_REQUEST: &str = "RewrapRequest";
 /// The kind of key bundles.
@@ -67,6 +69,32 @@ pub const UPSTREAM_MANAGED: &str = "sealedsecrets.bitnami.com/managed";
 pub const UPSTREAM_PATCH: &str = "sealedsecrets.bitnami.com/patch";
 /// Upstream's annotation in a template, value `"true"`: the Secret outlives the object.
 pub const UPSTREAM_SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+
+/// The type of the Secrets that Kubernetes fills with a token that never expires.
+pub const SERVICE_ACCOUNT_TOKEN_TYPE: &str = "kubernetes.io/service-account-token";
+/// On a Secret of [`SERVICE_ACCOUNT_TOKEN_TYPE`]: whose token it shall hold.
+pub const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
+/// On a Secret of [`SERVICE_ACCOUNT_TOKEN_TYPE`], set by Kubernetes: the UID of that ServiceAccount.
+pub const SERVICE_ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
+/// The types of Secrets that hold a registry's credentials.
+pub const DOCKER_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
+
+/// On a ServiceAccount: for whom tokens of it may be kept in Secrets; names of ServiceAccountTokens, and of SealedSecrets
+/// behind `sealedsecrets/`, with commas between them.
+pub const ALLOW_TOKEN_FOR: &str = "kseal.dev/allow-token-for";
+/// On a ServiceAccount: the names of the Secrets that kseal put into its `imagePullSecrets`, with commas between them.
+pub const IMAGE_PULL_SECRETS: &str = "kseal.dev/image-pull-secrets";
+/// In the template of upstream's kind: the names of the ServiceAccounts that shall pull images with the Secret, with commas
+/// between them, or `*`.
+pub const IMAGE_PULL_SECRET_FOR: &str = "kseal.dev/image-pull-secret-for";
+/// Label on the Secrets of a ServiceAccountToken: its UID.
+pub const TOKEN_OF: &str = "kseal.dev/service-account-token";
+/// On the Secret that holds a token for others to read: what it holds, as JSON; never the token.
+pub const TOKEN: &str = "kseal.dev/token";
+/// Label on the Secrets of a ClusterSealedSecret: its UID.
+pub const CLUSTER_SEALED_SECRET_OF: &str = "kseal.dev/cluster-sealed-secret";
+/// The ConfigMap in the controller's namespace that says for whom the admission policies do not hold.
+pub const POLICY: &str = "kseal-policy";
 
 /// The namespace of the controller, unless it is installed elsewhere.
 pub const SYSTEM_NAMESPACE: &str = "kseal-system";

@@ -127,6 +127,20 @@ pub enum CreationPolicy {
     Orphan,
 }
 
+/// The desired Secret of many namespaces.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSealedSecretSpec {
+    /// Which namespaces get the Secret: Kubernetes' `LabelSelector`, an empty one for all.
+    pub namespace_selector: serde_json::Value,
+    /// Namespaces that do not, although they are selected.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub excluded_namespaces: Vec<String>,
+    /// What the Secret shall be. Its place is the name of the object alone, so there is no scope.
+    #[serde(flatten)]
+    pub sealed: SealedSecretSpec,
+}
+
 /// Which ServiceAccounts get the Secret in their `imagePullSecrets`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod lease;
 mod object;
 mod object_ref;
+pub mod policy;
 mod recipients;
 pub mod reconcile;
 mod rewrap;
@@ -16,6 +17,7 @@ mod scope;
 mod seal;
 pub mod sealed_annotation;
 mod secret_body;
+mod selector;
 #[cfg(test)]
 mod testing;
 
@@ -28,3 +30,4 @@ pub use rewrap::{Exchanges, OwnKeys, Plan, Standing, Taint, plan, standing};
 pub use scope::{PlaceError, place, scope_of_upstream};
 pub use seal::{SealError, SealedItems, data_key_text, seal_native, seal_upstream};
 pub use secret_body::SecretBody;
+pub use selector::LabelSelector;

@@ -13,7 +13,7 @@ pub(super) const MAX_WRAP_TEXT: usize = 8_192;
 /// Kubernetes' own limit for the name of an object, the prefix of a label, the key of an item.
 pub(super) const MAX_NAME: usize = 253;
 /// Kubernetes' own limit for the name of a namespace and the value of a label.
-const MAX_LABEL: usize = 63;
+pub(super) const MAX_LABEL: usize = 63;
 /// Kubernetes' own limit for all annotations of one object.
 const MAX_ANNOTATION: usize = 262_144;
 /// Far more labels, annotations, or terms of a selector than anybody sets.
@@ -78,17 +78,18 @@ fn spec() -> Value {
                 },
             },
             "imagePullSecret": image_pull_secret(),
-            "signature": {
-                "description": "Reserved: kept as it is, and not read.",
-                "x-kubernetes-preserve-unknown-fields": true,
-            },
+            "signature": signature(),
         },
     })
 }
 
+pub(super) fn signature() -> Value {
+    json!({ "description": "Reserved: kept as it is, and not read.", "x-kubernetes-preserve-unknown-fields": true })
+}
+
 /// Keys of a map have no schema of their own, and a rule's estimated cost grows with the length that a key might have;
 /// so their length is all that is asked here.
-fn data_keys() -> Value {
+pub(super) fn data_keys() -> Value {
     json!({
         "description": "Data keys by handle.",
         "type": "object",
@@ -135,7 +136,7 @@ fn data_keys() -> Value {
 }
 
 /// A `pattern` would repeat in its message what it refused, and that may be plaintext; a rule does not.
-fn encrypted_data() -> Value {
+pub(super) fn encrypted_data() -> Value {
     json!({
         "description": "Sealed values by item key.",
         "type": "object",
@@ -155,7 +156,7 @@ fn encrypted_data() -> Value {
     })
 }
 
-fn template() -> Value {
+pub(super) fn template() -> Value {
     let strings = |description: &str, length: usize| {
         json!({
             "description": description,
@@ -185,7 +186,7 @@ fn template() -> Value {
     })
 }
 
-fn image_pull_secret() -> Value {
+pub(super) fn image_pull_secret() -> Value {
     json!({
         "description": "Which ServiceAccounts of this namespace shall pull images with the Secret.",
         "type": "object",
@@ -204,7 +205,7 @@ fn image_pull_secret() -> Value {
                         "x-kubernetes-list-type": "set",
                         "items": { "type": "string", "minLength": 1, "maxLength": MAX_NAME },
                     },
-                    "selector": selector(),
+                    "selector": selector("ServiceAccounts by label."),
                     "all": { "description": "All of the namespace.", "type": "boolean" },
                 },
                 "x-kubernetes-validations": [{
@@ -217,9 +218,9 @@ fn image_pull_secret() -> Value {
 }
 
 /// Kubernetes' `LabelSelector`.
-fn selector() -> Value {
+pub(super) fn selector(description: &str) -> Value {
     json!({
-        "description": "ServiceAccounts by label.",
+        "description": description,
         "type": "object",
         "x-kubernetes-map-type": "atomic",
         "properties": {
@@ -260,13 +261,7 @@ fn status() -> Value {
                 "format": "int64",
             },
             "conditions": conditions("Ready, Reconciling and Stalled, as kstatus reads them."),
-            "neededKeys": {
-                "description": "Fingerprints of the sealing keys that opened the values when they last opened, where the Secret is not right for another reason.",
-                "type": "array",
-                "maxItems": MAX_WRAPS,
-                "x-kubernetes-list-type": "atomic",
-                "items": { "type": "string", "maxLength": 64 },
-            },
+            "neededKeys": fingerprints("Fingerprints of the sealing keys that opened the values when they last opened, where the Secret is not right for another reason."),
             "observed": {
                 "description": "The controller's record of the last success: while all of it holds, nothing is opened and nothing is written. Only a hint.",
                 "type": "object",
@@ -276,16 +271,20 @@ fn status() -> Value {
                     "secretResourceVersion": { "description": "resourceVersion of the Secret.", "type": "string", "maxLength": 64 },
                     "hash": { "description": "Over the spec and the metadata that the controller honours.", "type": "string", "maxLength": 128 },
                     "version": { "description": "Of the controller's logic.", "type": "integer", "format": "int64" },
-                    "keys": {
-                        "description": "Fingerprints of the sealing keys that opened the values.",
-                        "type": "array",
-                        "maxItems": MAX_WRAPS,
-                        "x-kubernetes-list-type": "atomic",
-                        "items": { "type": "string", "maxLength": 64 },
-                    },
+                    "keys": fingerprints("Fingerprints of the sealing keys that opened the values."),
                 },
             },
         },
+    })
+}
+
+pub(super) fn fingerprints(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "maxItems": MAX_WRAPS,
+        "x-kubernetes-list-type": "atomic",
+        "items": { "type": "string", "maxLength": 64 },
     })
 }
 

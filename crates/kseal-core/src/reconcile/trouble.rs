@@ -1,9 +1,10 @@
 //! Why an object's Secret is not as it should be, and what could change that.
 
+use kseal_api::names;
 use kseal_crypto::{Failure, FailureClass, Failures, Reason, Subject};
 
 use super::Group;
-use crate::Moved;
+use crate::{Moved, policy::Policy};
 
 /// When another try could end differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,21 @@ pub enum Trouble {
     TypeDiffers,
     /// The Secret is immutable and differs.
     Immutable,
+    /// What is asked for is not switched on in this controller: what, and by which option.
+    SwitchedOff(&'static str, &'static str),
+    /// The admission policy that sees to it who may ask for this is not in force.
+    PolicyMissing(Policy),
+    /// The object is older than that policy, so nobody looked at who asked.
+    OlderThanPolicy(Policy),
+    /// The ServiceAccount is not there.
+    AccountMissing(String),
+    /// The ServiceAccount does not consent.
+    AccountRefuses {
+        /// Which.
+        account: String,
+        /// What its annotation must name.
+        entry: String,
+    },
     /// The API server said no, or nothing.
     Api {
         /// A label for metrics.
@@ -78,10 +94,15 @@ impl Trouble {
                 FailureClass::NoKey => "no-key",
                 FailureClass::Open => "open",
             },
-            Self::Unsupported(_) => "unsupported",
-            Self::Reserved(_) | Self::ForbiddenType(_) | Self::KeySecret | Self::OwnNamespace => "refused",
+            Self::Unsupported(_) | Self::SwitchedOff(..) => "unsupported",
+            Self::Reserved(_)
+            | Self::ForbiddenType(_)
+            | Self::KeySecret
+            | Self::OwnNamespace
+            | Self::AccountRefuses { .. } => "refused",
             Self::NotOwned | Self::NotConsenting | Self::MergedByAnother | Self::HandedOver => "not-owned",
-            Self::TargetMissing | Self::SecretDeleting => "waiting",
+            Self::PolicyMissing(_) | Self::OlderThanPolicy(_) => "policy",
+            Self::TargetMissing | Self::SecretDeleting | Self::AccountMissing(_) => "waiting",
             Self::TypeDiffers | Self::Immutable => "unchangeable",
             Self::Api { category, .. } => category,
         }
@@ -95,6 +116,8 @@ impl Trouble {
                 Retry::OnKey
             }
             Self::Api { retry, .. } => *retry,
+            // It comes without a word to this object.
+            Self::PolicyMissing(_) => Retry::Backoff,
             _ => Retry::OnChange,
         }
     }
@@ -124,6 +147,11 @@ impl Trouble {
             Self::SecretDeleting => "SecretDeleting",
             Self::TypeDiffers => "TypeDiffers",
             Self::Immutable => "Immutable",
+            Self::SwitchedOff(..) => "SwitchedOff",
+            Self::PolicyMissing(_) => "PolicyMissing",
+            Self::OlderThanPolicy(_) => "OlderThanPolicy",
+            Self::AccountMissing(_) => "ServiceAccountMissing",
+            Self::AccountRefuses { .. } => "ServiceAccountRefuses",
             Self::Api { retry: Retry::Backoff, .. } => "ApiError",
             Self::Api { .. } => "Refused",
         }
@@ -160,6 +188,22 @@ impl Trouble {
             Self::SecretDeleting => "the Secret is being deleted; it is made anew when it is gone".into(),
             Self::TypeDiffers => "the Secret is of another type, and types cannot be changed; delete the Secret, and it returns".into(),
             Self::Immutable => "the Secret is immutable and differs; delete the Secret, and it returns".into(),
+            Self::SwitchedOff(what, option) => format!("{what} is not switched on; who runs the controller does that with {option}"),
+            Self::PolicyMissing(policy) => format!(
+                "the admission policy {0}, which sees to it who may ask for this, or its binding, is not as it should be; \
+                 install deploy/policies",
+                policy.name()
+            ),
+            Self::OlderThanPolicy(policy) => format!(
+                "this object was there before the admission policy {} was in force, so nobody has looked at who asks; delete it \
+                 and create it again",
+                policy.name()
+            ),
+            Self::AccountMissing(account) => format!("ServiceAccount {account} is not there; it goes on when it is"),
+            Self::AccountRefuses { account, entry } => format!(
+                "ServiceAccount {account} does not consent: kubectl annotate serviceaccount {account} {}={entry}",
+                names::ALLOW_TOKEN_FOR
+            ),
             Self::Api { text, .. } => text.clone(),
         }
     }
@@ -250,6 +294,11 @@ mod tests {
             Trouble::SecretDeleting,
             Trouble::TypeDiffers,
             Trouble::Immutable,
+            Trouble::SwitchedOff("x", "--x"),
+            Trouble::PolicyMissing(Policy::ImagePullSecrets),
+            Trouble::OlderThanPolicy(Policy::ImagePullSecrets),
+            Trouble::AccountMissing("x".into()),
+            Trouble::AccountRefuses { account: "x".into(), entry: "y".into() },
             Trouble::Api { category: "server", text: "x".into(), retry: Retry::Backoff },
         ];
         for trouble in all {
