@@ -11,6 +11,7 @@ pub mod lease;
 pub mod logging;
 pub mod metrics;
 mod pages;
+pub mod pull_claims;
 pub mod rewrap;
 mod run;
 mod secrets;

@@ -56,6 +56,10 @@ pub enum Trouble {
     TypeDiffers,
     /// The Secret is immutable and differs.
     Immutable,
+    /// It does not say in one way which ServiceAccounts are meant.
+    Selection,
+    /// Images are not pulled with a Secret of this type.
+    NotForPulling(String),
     /// What is asked for is not switched on in this controller: what, and by which option.
     SwitchedOff(&'static str, &'static str),
     /// The admission policy that sees to it who may ask for this is not in force.
@@ -87,7 +91,7 @@ impl Trouble {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
-            Self::Shape => "malformed",
+            Self::Shape | Self::Selection | Self::NotForPulling(_) => "malformed",
             Self::Contents { failures, .. } => match failures.class() {
                 FailureClass::Malformed => "malformed",
                 FailureClass::Unsupported => "unsupported",
@@ -126,7 +130,8 @@ impl Trouble {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Shape => "Malformed",
+            Self::Shape | Self::Selection => "Malformed",
+            Self::NotForPulling(_) => "NotForPulling",
             Self::Contents { moved: Some(_), .. } => "Moved",
             Self::Contents { failures, .. } => match failures.class() {
                 FailureClass::Malformed => "Malformed",
@@ -188,6 +193,11 @@ impl Trouble {
             Self::SecretDeleting => "the Secret is being deleted; it is made anew when it is gone".into(),
             Self::TypeDiffers => "the Secret is of another type, and types cannot be changed; delete the Secret, and it returns".into(),
             Self::Immutable => "the Secret is immutable and differs; delete the Secret, and it returns".into(),
+            Self::Selection => "imagePullSecret says which ServiceAccounts are meant by exactly one of names, selector, and all: true".into(),
+            Self::NotForPulling(type_) => format!(
+                "images are pulled with Secrets of type {}, and this one is of type {type_}",
+                names::DOCKER_TYPES.join(" or ")
+            ),
             Self::SwitchedOff(what, option) => format!("{what} is not switched on; who runs the controller does that with {option}"),
             Self::PolicyMissing(policy) => format!(
                 "the admission policy {0}, which sees to it who may ask for this, or its binding, is not as it should be; \
@@ -294,6 +304,8 @@ mod tests {
             Trouble::SecretDeleting,
             Trouble::TypeDiffers,
             Trouble::Immutable,
+            Trouble::Selection,
+            Trouble::NotForPulling("x".into()),
             Trouble::SwitchedOff("x", "--x"),
             Trouble::PolicyMissing(Policy::ImagePullSecrets),
             Trouble::OlderThanPolicy(Policy::ImagePullSecrets),
