@@ -39,6 +39,7 @@ struct Inner {
     body: Gauge,
     private_key_operations: Count<Suite>,
     secret_writes: Count<Verb>,
+    account_writes: Counter,
     status_writes: Counter,
     events: Counter,
     watch_lost: Count<Lost>,
@@ -139,6 +140,12 @@ impl Metrics {
                 Family::default(),
             ),
             secret_writes: add(into, "secret_writes", "Secrets written, by verb", Family::default()),
+            account_writes: add(
+                into,
+                "service_account_writes",
+                "Changes of the imagePullSecrets of ServiceAccounts",
+                Counter::default(),
+            ),
             status_writes: add(into, "status_writes", "Statuses written", Counter::default()),
             events: add(into, "events", "Events written", Counter::default()),
             watch_lost: add(into, "watch_lost", "Watches that broke or were refused", Family::default()),
@@ -217,6 +224,11 @@ impl Metrics {
     /// A Secret was written.
     pub fn secret_written(&self, verb: &'static str) {
         self.0.secret_writes.get_or_create(&Verb { verb }).inc();
+    }
+
+    /// The `imagePullSecrets` of a ServiceAccount were changed.
+    pub fn account_written(&self) {
+        self.0.account_writes.inc();
     }
 
     /// A status was written.

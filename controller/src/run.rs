@@ -106,7 +106,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
     let (_policies, in_force) = watch::channel(InForce::default());
-    let _guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
+    let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();
@@ -156,7 +156,12 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             clock: settings::now,
             metrics: metrics.clone(),
         };
+        let (_, cluster_claims) = watch::channel(Some(Arc::default()));
+        let (hindrances, _) = watch::channel(Arc::default());
         let context = engine::Context {
+            guard: guard.clone(),
+            cluster_claims,
+            hindrances,
             client: client.clone(),
             api: Api::new(client.clone()),
             keys: keys.clone(),
@@ -213,7 +218,9 @@ fn engine_settings(settings: &Settings) -> engine::Settings {
         own: Own {
             namespace: settings.namespace.clone(),
             upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
+            makes_tokens: settings.service_account_tokens,
         },
+        attaches: settings.image_pull_secrets,
         namespaces: settings.watch_namespaces.clone(),
         groups: [Group::Native].into_iter().chain(upstream).collect(),
         workers: settings.workers,
