@@ -35,7 +35,7 @@ pub(super) struct Claim {
     pub(super) selection: Selection,
     /// Whether it is honoured and its Secret is right. Before that nothing is put anywhere, and what is there stays.
     pub(super) is_active: bool,
-    /// Whether its object says that all is done.
+    /// Whether its object says that all is done, or will say how it stands when it has had its turn.
     pub(super) told: bool,
 }
 
@@ -56,7 +56,7 @@ impl Accounts {
                 return;
             }
         } else {
-            claims.insert(key, Claim { uid, selection: selection.clone(), is_active, told: attached });
+            claims.insert(key, Claim { uid, selection: selection.clone(), is_active, told: true });
         }
         self.judge_all(Some(&id.namespace), now);
     }
@@ -117,7 +117,7 @@ impl Accounts {
                 let claims = self.claims.entry(Arc::clone(namespace)).or_default();
                 let selection = claim.selection.clone();
                 let uid = Uid::default();
-                claims.insert(key.clone(), Claim { uid, selection, is_active, told: false });
+                claims.insert(key.clone(), Claim { uid, selection, is_active, told: true });
             }
         }
         self.claims.retain(|_, claims| !claims.is_empty());

@@ -49,7 +49,10 @@ pub fn forbidden(request: &Request, own: &Own) -> Option<Trouble> {
     if let Some(wrong) = is_made.then(|| not_for_kubernetes_to_fill(request)).flatten() {
         return Some(Trouble::TokenSecret(wrong));
     }
-    let reserved = |name: &&String| name.starts_with("kseal.dev/") && !names::TEMPLATE_ALLOWED.contains(&name.as_str());
+    // What upstream's kind has no field for is said by an annotation.
+    let is_asked = |name: &str| request.group == Group::Upstream && name == names::IMAGE_PULL_SECRET_FOR;
+    let is_allowed = |name: &str| names::TEMPLATE_ALLOWED.contains(&name) || is_asked(name);
+    let reserved = |name: &&String| name.starts_with("kseal.dev/") && !is_allowed(name);
     desired.labels.keys().chain(desired.annotations.keys()).find(reserved).map(|name| Trouble::Reserved(name.clone()))
 }
 
@@ -146,5 +149,8 @@ mod tests {
         }
         let consent = json!({"metadata": {"annotations": {"kseal.dev/managed": "true"}}});
         assert_eq!(asked(Group::Native, "prod", "db", &consent), None);
+        let pulls = json!({"metadata": {"annotations": {"kseal.dev/image-pull-secret-for": "*"}}});
+        assert_eq!(asked(Group::Upstream, "prod", "db", &pulls), None);
+        assert_eq!(asked(Group::Native, "prod", "db", &pulls), Some("ReservedName"), "which has a field for that");
     }
 }
