@@ -15,7 +15,7 @@ use crate::{FOLDER, launch, launch_with, registry::Registry as _};
 const EXTRA: &[(&str, &str)] = &[("url", "https://ci.example.com"), ("ca-of-ci", "x")];
 
 /// A sealed object whose Secret shall hold a token of `ci`, with these items beside it.
-fn token(case: &Case<'_>, items: &[(&str, &str)]) -> Result<Value> {
+pub(crate) fn token(case: &Case<'_>, items: &[(&str, &str)]) -> Result<Value> {
     let mut object = case.sealed(items)?;
     let annotations = json!({"kubernetes.io/service-account.name": "ci"});
     object["spec"]["template"] =
@@ -23,13 +23,13 @@ fn token(case: &Case<'_>, items: &[(&str, &str)]) -> Result<Value> {
     Ok(object)
 }
 
-async fn consent(case: &Case<'_>, entries: Value) -> Result<()> {
+pub(crate) async fn consent(case: &Case<'_>, entries: Value) -> Result<()> {
     let patch = json!({"metadata": {"annotations": {"kseal.dev/allow-token-for": entries}}});
     case.site.objects.merge(&case.account_path("ci"), &patch).await.map(drop)
 }
 
 /// What the Secret holds once Kubernetes has filled it and all is said to be right.
-async fn filled(case: &Case<'_>) -> Result<BTreeMap<String, String>> {
+pub(crate) async fn filled(case: &Case<'_>) -> Result<BTreeMap<String, String>> {
     wait_until("the Secret is filled", SOON, || async {
         let items = items(&case.is_right().await?)?;
         ensure!(items.get("token").is_some_and(|token| !token.is_empty()), "{:?}", items.keys());
