@@ -66,9 +66,8 @@ fn any_call_may_fail_without_a_different_end() {
                 ..ControllerOptions::default()
             };
             let controller = site.start(options).await?;
-            let end = life(&site)
-                .await
-                .with_context(|| format!("{name}: {}", controller.logs().unwrap_or_default()))?;
+            let end =
+                life(&site).await.with_context(|| format!("{name}: {}", controller.logs().unwrap_or_default()))?;
             let expected = undisturbed.get_or_insert_with(|| end.clone());
             ensure!(*expected == end, "{name}: {expected:#} became {end:#}");
             controller.stop().await.context(name)?;

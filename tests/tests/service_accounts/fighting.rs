@@ -57,7 +57,8 @@ impl Writer {
             }
             Self::StrategicMerge => {
                 let patch = json!({"imagePullSecrets": entries}).to_string();
-                let arguments = ["-n", &case.namespace, "patch", "serviceaccount", "default", "--type=strategic", "-p", &patch];
+                let arguments =
+                    ["-n", &case.namespace, "patch", "serviceaccount", "default", "--type=strategic", "-p", &patch];
                 case.site.cluster.kubectl(arguments).run().await.map(drop)
             }
             Self::Apply => {

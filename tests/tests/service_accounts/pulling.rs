@@ -88,7 +88,9 @@ fn what_happened_while_the_controller_was_away_is_made_up_for() {
 
         site.objects.delete(&goes.path()).await?;
         case.make_account("new", &["theirs"]).await?;
-        site.objects.merge(&case.account_path("default"), &json!({"imagePullSecrets": [{"name": "goes"}, {"name": "more"}]})).await?;
+        site.objects
+            .merge(&case.account_path("default"), &json!({"imagePullSecrets": [{"name": "goes"}, {"name": "more"}]}))
+            .await?;
         let controller = launch(&site).await?;
         case.account_has("default", &["more", "db"], &["db"]).await?;
         case.account_has("new", &["theirs", "db"], &["db"]).await?;

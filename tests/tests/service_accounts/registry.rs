@@ -54,7 +54,8 @@ impl Registry for Case<'_> {
     async fn make_account(&self, account: &str, entries: &[&str]) -> Result<Value> {
         let entries: Vec<Value> = entries.iter().map(|name| json!({"name": name})).collect();
         let metadata = json!({"namespace": self.namespace, "name": account});
-        let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "imagePullSecrets": entries});
+        let object =
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "imagePullSecrets": entries});
         self.site.objects.create(&object).await
     }
 
