@@ -55,6 +55,8 @@ type Claims = BTreeMap<(Arc<str>, Asker), Claim>;
 struct List {
     round: Round,
     is_whole: bool,
+    /// It cannot be had now, so that it is no use to wait for it.
+    is_lost: bool,
 }
 
 /// What is kept in mind of one.
@@ -104,10 +106,15 @@ impl Accounts {
         list.is_whole = false;
     }
 
+    /// A list broke off, or a watch.
+    pub(super) fn broke_off(&mut self, place: &Place) {
+        self.lists.entry(place.clone()).or_default().is_lost = true;
+    }
+
     /// A list is whole: what it did not name is gone.
     pub(super) fn synced(&mut self, place: &Place, now: Instant) {
         let list = self.lists.entry(place.clone()).or_default();
-        list.is_whole = true;
+        (list.is_whole, list.is_lost) = (true, false);
         let round = list.round;
         let is_gone = |account: &Account| account.round != round;
         let gone: Vec<Name> = self.each(place.as_ref(), is_gone).collect();
@@ -218,8 +225,11 @@ impl Accounts {
 
     /// Whether the accounts of a namespace are known whole.
     fn is_listed(&self, namespace: &Arc<str>) -> bool {
-        let of = |place: Place| self.lists.get(&place).is_some_and(|list| list.is_whole);
-        of(None) || of(Some(Arc::clone(namespace)))
+        self.list_of(namespace).is_some_and(|list| list.is_whole)
+    }
+
+    fn list_of(&self, namespace: &Arc<str>) -> Option<&List> {
+        self.lists.get(&None).or_else(|| self.lists.get(&Some(Arc::clone(namespace))))
     }
 }
 

@@ -80,11 +80,13 @@ impl Engine {
                 }
                 Event::Synced { .. } => {
                     self.accounts().synced(&place, now);
+                    self.tell_of_accounts(now);
                     tracing::info!(resource = "serviceaccounts", namespace = place.as_deref(), "listed");
                 }
                 Event::Lost { category } => {
                     tracing::debug!(resource = "serviceaccounts", category, "cannot watch; trying again");
                     self.context.metrics.watch_lost("serviceaccounts", category);
+                    self.accounts().broke_off(&place);
                 }
                 Event::Answered => return,
             }

@@ -54,8 +54,10 @@ impl Accounts {
     }
 
     fn standing_of(&self, namespace: &Arc<str>, claim: &Claim) -> Standing {
-        if !self.is_listed(namespace) {
-            return Standing::Pending;
+        match self.list_of(namespace) {
+            Some(list) if list.is_whole => {}
+            Some(list) if list.is_lost => return Standing::Hindered(unfinished()),
+            _ => return Standing::Pending,
         }
         let is_meant = |name: &Name| {
             name.0 == *namespace

@@ -243,6 +243,20 @@ fn what_cannot_be_done_is_told_and_tried_again() {
 }
 
 #[test]
+fn accounts_that_cannot_be_listed_keep_nobody_waiting() {
+    let mut world = World::whole();
+    world.accounts.started(&None);
+    world.ask_and_honour("registry");
+    assert_eq!(world.hindered("registry"), Some("Pending"));
+    world.accounts.broke_off(&None);
+    assert_eq!(world.hindered("registry"), Some("ApiError"));
+    world.accounts.told(&id("registry"), false);
+    world.accounts.started(&None);
+    world.accounts.synced(&None, world.now);
+    assert_eq!(world.accounts.untold(), [id("registry")]);
+}
+
+#[test]
 fn conflicts_never_keep_it_waiting_for_long() {
     let mut world = World::whole();
     world.ask_and_honour("registry");
