@@ -128,7 +128,8 @@ fn what_cannot_be_done_is_said_and_the_secret_is_right_all_the_same() {
             ensure!(case.entries("default").await?.is_empty());
         }
         controller.stop().await?;
-        let _controller = launch_with(&site, &["--image-pull-secrets=false"]).await?;
+        let controller = launch_with(&site, &["--image-pull-secrets=false"]).await?;
+        let mut cases = Vec::new();
         for group in Group::ALL {
             let case = site.case(group).await?;
             case.ask(&["default"]).await?;
@@ -136,6 +137,13 @@ fn what_cannot_be_done_is_said_and_the_secret_is_right_all_the_same() {
             ensure!(message.contains("--image-pull-secrets"), "{message}");
             case.ensure_items(&case.secret().await?, CREDENTIALS)?;
             ensure!(case.entries("default").await?.is_empty());
+            cases.push(case);
+        }
+        controller.stop().await?;
+        let _controller = launch(&site).await?;
+        for case in cases {
+            case.account_has("default", &["db"], &["db"]).await?;
+            case.right().await?;
         }
         Ok(())
     });
