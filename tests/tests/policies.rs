@@ -29,8 +29,12 @@ use tokio::sync::OnceCell;
 use crate::people::{WRITES, user};
 
 /// The policies that ask who asks, with what each asks of one who has no right but to write the sealed kinds.
-const ASKING: [&str; 4] =
-    ["kseal-service-account-tokens", "kseal-image-pull-secrets", "kseal-cluster-sealed-secrets", "kseal-forbidden-types"];
+const ASKING: [&str; 4] = [
+    "kseal-service-account-tokens",
+    "kseal-image-pull-secrets",
+    "kseal-cluster-sealed-secrets",
+    "kseal-forbidden-types",
+];
 
 /// The control plane that these tests share, with all of `deploy/` and the kind of sealed-secrets.
 async fn installed() -> Result<&'static Cluster> {
@@ -134,7 +138,11 @@ fn what_is_stored_is_what_the_files_say() {
                 let found = objects.get(&policy(collection, name)).await?;
                 ensure!(found["spec"] == wanted["spec"], "{name}: {:#}\nis not\n{:#}", found["spec"], wanted["spec"]);
                 // What the API server finds wrong with an expression it says there.
-                ensure!(found["status"]["typeChecking"]["expressionWarnings"].is_null(), "{name}: {:#}", found["status"]);
+                ensure!(
+                    found["status"]["typeChecking"]["expressionWarnings"].is_null(),
+                    "{name}: {:#}",
+                    found["status"]
+                );
                 compared += 1;
             }
         }

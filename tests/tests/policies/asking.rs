@@ -199,7 +199,8 @@ fn what_is_for_all_namespaces_wants_the_right_in_all_of_them() {
         let namespace = cluster.namespace("one").await?;
         user(cluster, Some(&namespace), "one", &[CREATES_SECRETS, PATCHES_ACCOUNTS]).await?;
         let name = format!("one-{namespace}");
-        let subject = ["create", "clusterrolebinding", &name, "--clusterrole=eve-everywhere", &format!("--user={name}")];
+        let subject =
+            ["create", "clusterrolebinding", &name, "--clusterrole=eve-everywhere", &format!("--user={name}")];
         cluster.kubectl(subject).run().await?;
         let one = Objects::new(cluster.client(&cluster.user(&name, &[])?).await?);
         wait_until("the right is known, and not enough", SOON, || async {
@@ -222,7 +223,8 @@ fn the_garbage_collector_can_do_its_work() {
         let cluster = installed().await?;
         let namespace = cluster.namespace("garbage").await?;
         let admin = Objects::new(cluster.admin().await?);
-        let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": "owner"}});
+        let owner =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": "owner"}});
         let owner = admin.create(&owner).await?;
         let entries = json!({"scope": "Strict", "imagePullSecret": {"serviceAccounts": {"all": true}}});
         let annotations = json!({"annotations": {"kseal.dev/image-pull-secret-for": "*"}});

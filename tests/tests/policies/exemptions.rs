@@ -54,9 +54,8 @@ fn users_and_namespaces_are_exempt_by_a_config_map_and_nobody_without_it() {
         let bound = |namespace: &str| token(namespace, "eve", "Bound");
         let words = "needs the right to";
         refused(eve.create(&bound(&ours)).await, words)?;
-        let exempt = |users: &str, labels: &str| {
-            json!({"data": {"exempt-users": users, "exempt-namespace-labels": labels}})
-        };
+        let exempt =
+            |users: &str, labels: &str| json!({"data": {"exempt-users": users, "exempt-namespace-labels": labels}});
 
         // By user, one a line, in any namespace and in none.
         admin.merge(parameters, &exempt("someone\n  eve-everywhere \r\nother", "")).await?;
@@ -70,8 +69,11 @@ fn users_and_namespaces_are_exempt_by_a_config_map_and_nobody_without_it() {
         cluster.kubectl(["label", "namespace", &ours, "team=platform"]).run().await?;
         admin.merge(parameters, &exempt("", "other=label\n team=platform\n")).await?;
         admitted(&eve, &bound(&ours)).await?;
-        admitted(&eve, &native(&ours, "eve", &json!({"scope": "Strict", "imagePullSecret": {"serviceAccounts": {"all": true}}})))
-            .await?;
+        admitted(
+            &eve,
+            &native(&ours, "eve", &json!({"scope": "Strict", "imagePullSecret": {"serviceAccounts": {"all": true}}})),
+        )
+        .await?;
         refused(eve.create(&bound(&theirs)).await, words)?;
         refused(eve.create(&everywhere("eve", &json!({}))).await, words)?;
         cluster.kubectl(["label", "namespace", &ours, "team=other", "--overwrite"]).run().await?;

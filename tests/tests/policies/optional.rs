@@ -121,7 +121,8 @@ fn a_namespace_says_by_its_label_which_scopes_it_takes() {
         let label = "kseal.dev/allowed-scopes=Strict.NamespaceWide";
         cluster.kubectl(["label", "namespace", &namespace, label]).run().await?;
         for group in Group::ALL {
-            let words = "this namespace does not take scope ClusterWide (label kseal.dev/allowed-scopes: Strict.NamespaceWide)";
+            let words =
+                "this namespace does not take scope ClusterWide (label kseal.dev/allowed-scopes: Strict.NamespaceWide)";
             refused_soon(&ann, &seal(group, Scope::ClusterWide, "wide")?, words).await?;
             for (name, scope) in [("strict", Scope::Strict), ("namespace", Scope::NamespaceWide)] {
                 ann.create(&seal(group, scope, name)?).await?;
@@ -129,7 +130,9 @@ fn a_namespace_says_by_its_label_which_scopes_it_takes() {
             // Wherever the scope stands, it is not widened afterwards.
             let widened = match group {
                 Group::Native => json!({"spec": {"scope": "ClusterWide"}}),
-                Group::Upstream => json!({"metadata": {"annotations": {"sealedsecrets.bitnami.com/cluster-wide": "true"}}}),
+                Group::Upstream => {
+                    json!({"metadata": {"annotations": {"sealedsecrets.bitnami.com/cluster-wide": "true"}}})
+                }
             };
             refused(ann.merge(&path(&seal(group, Scope::Strict, "strict")?), &widened).await, words)?;
             let before = path(&seal(group, Scope::ClusterWide, "before")?);

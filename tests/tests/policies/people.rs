@@ -30,12 +30,7 @@ pub(crate) fn writes_and(rights: &[Right]) -> Vec<Right> {
 }
 
 /// A user; in one namespace, or in all.
-pub(crate) async fn user(
-    cluster: &Cluster,
-    namespace: Option<&str>,
-    name: &str,
-    rights: &[Right],
-) -> Result<Objects> {
+pub(crate) async fn user(cluster: &Cluster, namespace: Option<&str>, name: &str, rights: &[Right]) -> Result<Objects> {
     let name = format!("{name}-{}", namespace.unwrap_or("everywhere"));
     let subject = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name});
     grant(cluster, namespace, (&name, &name), &subject, rights).await?;
@@ -66,7 +61,8 @@ async fn grant(
     if let Some(namespace) = namespace {
         metadata["namespace"] = json!(namespace);
     }
-    let rule = |(groups, resources, verbs): &Right| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
+    let rule =
+        |(groups, resources, verbs): &Right| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
     let version = "rbac.authorization.k8s.io/v1";
     let rules: Vec<Value> = rights.iter().map(rule).collect();
     admin.apply(&json!({"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules})).await?;

@@ -50,11 +50,10 @@ fn a_pod_has_the_entries_from_the_beginning_whatever_its_service_account_has() {
         }
 
         let all = json!({"all": true});
-        let one = |key: &str, operator: &str, values: &Value| {
-            json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]})
-        };
+        let one = |key: &str, operator: &str, values: &Value| json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
         let none = Value::Null;
-        let both = json!({"matchLabels": {"color": "blue"}, "matchExpressions": [{"key": "tier", "operator": "Exists"}]});
+        let both =
+            json!({"matchLabels": {"color": "blue"}, "matchExpressions": [{"key": "tier", "operator": "Exists"}]});
         // By name, whom, where; and whether it is for the Pods of blue and of red.
         let cases = [
             ("everywhere", all.clone(), json!({}), vec![], (true, true)),
@@ -132,9 +131,13 @@ fn pods_of_the_controllers_namespace_and_mirrors_are_left_alone() {
             Ok(())
         })
         .await?;
-        let mut own = pod("kseal-system", "a", &json!({"securityContext": {
-            "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"},
-        }}));
+        let mut own = pod(
+            "kseal-system",
+            "a",
+            &json!({"securityContext": {
+                "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"},
+            }}),
+        );
         own["spec"]["containers"][0]["securityContext"] =
             json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
         ensure!(entries(cluster, &own).await?.is_empty());
