@@ -51,6 +51,7 @@ struct Inner {
     rewraps: Count<Rewraps>,
     key_objects: Level<Key>,
     key_claims: Level<Key>,
+    policy_in_force: Level<PolicyName>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -110,6 +111,11 @@ struct Rewraps {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyName {
+    policy: &'static str,
+}
+
 /// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
 /// was opened with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -167,6 +173,12 @@ impl Metrics {
             ),
             key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
             key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
+            policy_in_force: add(
+                into,
+                "policy_in_force",
+                "1 where an admission policy that is relied on is as it should be",
+                Family::default(),
+            ),
             registry: made,
         }))
     }
@@ -284,6 +296,11 @@ impl Metrics {
         }
     }
 
+    /// Whether an admission policy is in force as it should be.
+    pub fn policy_in_force(&self, policy: &'static str, is_in_force: bool) {
+        self.0.policy_in_force.get_or_create(&PolicyName { policy }).set(is_in_force.into());
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -348,6 +365,7 @@ mod tests {
         metrics.rewrapped("request", 3, 1);
         metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
         metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
+        metrics.policy_in_force("kseal-rewrap-requests", true);
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -374,6 +392,7 @@ mod tests {
             "kseal_rewraps_total{kind=\"request\",result=\"refused\"} 1",
             "kseal_key_objects{key=\"k1\"} 5",
             "kseal_key_claims{key=\"k1\"} 2",
+            "kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

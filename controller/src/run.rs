@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
-use kseal_core::policy::InForce;
+use kseal_core::policy::{InForce, Policy};
 use kseal_core::reconcile::{Group, Own};
 use kseal_crypto::sealed_secrets::RsaSize;
 use tokio::net::TcpListener;
@@ -25,7 +25,7 @@ use crate::api::Api;
 use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
 use crate::engine;
-use crate::guard::Guard;
+use crate::guard::{self, Guard};
 use crate::http::{self, Endpoints};
 use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
@@ -105,8 +105,11 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_keys = keys::follow(client.clone(), &key_settings, &metrics, &held);
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
-    let (_policies, in_force) = watch::channel(InForce::default());
+    let (policies, in_force) = watch::channel(InForce::default());
     let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
+    let (relied_on, looked) = (relied_on(&settings), CancellationToken::new());
+    let follow_policies =
+        guard::follow(client.clone(), &relied_on, &settings.namespace, &metrics, &policies, &looked);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();
@@ -153,6 +156,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
                 namespaces: settings.watch_namespaces.clone(),
             },
             held: keys.clone(),
+            guard: guard.clone(),
             clock: settings::now,
             metrics: metrics.clone(),
         };
@@ -172,7 +176,10 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             jitter: settings::jitter,
             settings: engine_settings(&settings),
         };
+        let looked = looked.clone();
         async move {
+            // Else what is honoured would be told that its policy is missing, for a moment after each start.
+            term.run_until_cancelled(looked.cancelled()).await;
             join!(
                 keys::keep(keeper, settings::rng(), term.clone()),
                 keys::tell_usage(teller, term.clone()),
@@ -184,7 +191,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     // The endpoints answer until the lease is handed over.
     select! {
         () = candidacy => {}
-        _ = async { join!(follow_keys, follow_published, service, measures) } => {}
+        _ = async { join!(follow_keys, follow_published, follow_policies, service, measures) } => {}
     }
     closed.cancel();
     tracing::info!("stopped");
@@ -210,6 +217,20 @@ fn key_settings(settings: &Settings) -> KeySettings {
         upstream_period: settings.sealed_secrets_key_renew_period,
         upstream_size: RsaSize::Bits4096,
     }
+}
+
+/// The policies that what is switched on relies on.
+fn relied_on(settings: &Settings) -> Vec<Policy> {
+    if settings.policies == Policies::Elsewhere {
+        return Vec::new();
+    }
+    let is_on = |policy: &Policy| match policy {
+        Policy::ServiceAccountTokens => settings.service_account_tokens,
+        Policy::ImagePullSecrets => settings.image_pull_secrets,
+        Policy::ClusterSealedSecrets => !settings.cluster_sealed_secrets.is_empty(),
+        Policy::RewrapRequests => settings.rewrap_requests,
+    };
+    Policy::ALL.into_iter().filter(is_on).collect()
 }
 
 fn engine_settings(settings: &Settings) -> engine::Settings {

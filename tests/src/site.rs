@@ -4,6 +4,7 @@
 mod case;
 mod keys;
 mod objects;
+mod policies;
 mod publication;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use self::{
     case::Case,
     keys::Keys,
     objects::{Objects, condition, items, main_condition, path, record},
+    policies::{POLICY_COLLECTIONS, policy_metric, policy_path, wait_for_policy},
     publication::sealed_for,
 };
 use crate::cluster::{Cluster, Controller, ControllerOptions, Installation, Part};
