@@ -6,6 +6,7 @@
 
 mod annotations;
 pub mod body;
+pub mod cluster;
 pub mod event;
 mod forbidden;
 mod hash;
@@ -18,6 +19,7 @@ mod sighting;
 pub mod status;
 mod trouble;
 
+pub use cluster::ClusterRequest;
 pub use forbidden::{Own, forbidden};
 pub use hash::{Digest, Uid};
 pub use live::{Claim, LiveSecret, Mark};

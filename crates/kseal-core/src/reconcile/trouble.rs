@@ -58,6 +58,8 @@ pub enum Trouble {
     Immutable,
     /// It does not say in one way which ServiceAccounts are meant.
     Selection,
+    /// It does not say which namespaces are meant.
+    NamespaceSelector,
     /// Images are not pulled with a Secret of this type.
     NotForPulling(String),
     /// What is asked for is not switched on in this controller: what, and by which option.
@@ -91,7 +93,7 @@ impl Trouble {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
-            Self::Shape | Self::Selection | Self::NotForPulling(_) => "malformed",
+            Self::Shape | Self::Selection | Self::NamespaceSelector | Self::NotForPulling(_) => "malformed",
             Self::Contents { failures, .. } => match failures.class() {
                 FailureClass::Malformed => "malformed",
                 FailureClass::Unsupported => "unsupported",
@@ -130,7 +132,7 @@ impl Trouble {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Shape | Self::Selection => "Malformed",
+            Self::Shape | Self::Selection | Self::NamespaceSelector => "Malformed",
             Self::NotForPulling(_) => "NotForPulling",
             Self::Contents { moved: Some(_), .. } => "Moved",
             Self::Contents { failures, .. } => match failures.class() {
@@ -194,6 +196,7 @@ impl Trouble {
             Self::TypeDiffers => "the Secret is of another type, and types cannot be changed; delete the Secret, and it returns".into(),
             Self::Immutable => "the Secret is immutable and differs; delete the Secret, and it returns".into(),
             Self::Selection => "imagePullSecret says which ServiceAccounts are meant by exactly one of names, selector, and all: true".into(),
+            Self::NamespaceSelector => "spec.namespaceSelector is no label selector; {} selects every namespace".into(),
             Self::NotForPulling(type_) => format!(
                 "images are pulled with Secrets of type {}, and this one is of type {type_}",
                 names::DOCKER_TYPES.join(" or ")
@@ -305,6 +308,7 @@ mod tests {
             Trouble::TypeDiffers,
             Trouble::Immutable,
             Trouble::Selection,
+            Trouble::NamespaceSelector,
             Trouble::NotForPulling("x".into()),
             Trouble::SwitchedOff("x", "--x"),
             Trouble::PolicyMissing(Policy::ImagePullSecrets),
