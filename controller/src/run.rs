@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
+use crate::cluster_sealed::{ClusterSealer, seal_clusters};
 use crate::engine;
 use crate::guard::Guard;
 use crate::http::{self, Endpoints};
@@ -31,6 +32,7 @@ use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::pull_claims::Hindrances;
 use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
 
@@ -106,23 +108,15 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
     let (_policies, in_force) = watch::channel(InForce::default());
-    let _guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
+    let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();
     let service = http::serve(service, http::service(endpoints), closed.clone());
     let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
 
-    let election = Election {
-        // On a connection of its own, which no crowd of requests is in the way of.
-        api: Api::new(connect(&config, metrics.clone())?),
-        namespace: settings.namespace.clone(),
-        identity: settings.identity.clone(),
-        timing: settings.timing,
-        clock: settings::now,
-        rng: settings::rng(),
-        metrics: metrics.clone(),
-    };
+    // On a connection of its own, which no crowd of requests is in the way of.
+    let election = election(&settings, Api::new(connect(&config, metrics.clone())?), metrics.clone());
     let candidacy = campaign(election, stop, |term| {
         let keeper = Keeper {
             api: Api::new(client.clone()),
@@ -133,11 +127,14 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             metrics: metrics.clone(),
         };
         let (counted, needs) = watch::channel(None);
+        let (counted_beside, needs_beside) = watch::channel(None);
+        let (claims, _claimed) = watch::channel(None);
+        let (_hindered, hindrances) = watch::channel(Hindrances::default());
         let teller = UsageTeller {
             api: Api::new(client.clone()),
             namespace: settings.namespace.clone(),
             watched: settings.watch_namespaces.clone(),
-            needs,
+            needs: [needs, needs_beside],
             held: keys.clone(),
             published: published.clone(),
             clock: settings::now,
@@ -146,12 +143,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         let rewrapper = Rewrapper {
             client: client.clone(),
             api: Api::new(client.clone()),
-            settings: RewrapSettings {
-                requests: settings.rewrap_requests,
-                objects: settings.rewrap_objects,
-                objects_after: settings.rewrap_objects_after,
-                namespaces: settings.watch_namespaces.clone(),
-            },
+            settings: rewrap_settings(&settings),
             held: keys.clone(),
             clock: settings::now,
             metrics: metrics.clone(),
@@ -167,11 +159,27 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             jitter: settings::jitter,
             settings: engine_settings(&settings),
         };
+        let cluster_sealer = ClusterSealer {
+            client: client.clone(),
+            api: Api::new(client.clone()),
+            own: own(&settings),
+            allowed: cluster_sealed_secrets(&settings),
+            pulls: settings.image_pull_secrets,
+            guard: guard.clone(),
+            keys: keys.clone(),
+            needs: counted_beside,
+            claims,
+            hindrances,
+            clock: settings::now,
+            jitter: settings::jitter,
+            metrics: metrics.clone(),
+        };
         async move {
             join!(
                 keys::keep(keeper, settings::rng(), term.clone()),
                 keys::tell_usage(teller, term.clone()),
                 rewrap(rewrapper, term.clone()),
+                seal_clusters(cluster_sealer, term.clone()),
                 engine::run(context, term)
             );
         }
@@ -188,6 +196,18 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|error| RunError::Listen(address, error))
+}
+
+fn election(settings: &Settings, api: Api, metrics: Metrics) -> Election {
+    Election {
+        api,
+        namespace: settings.namespace.clone(),
+        identity: settings.identity.clone(),
+        timing: settings.timing,
+        clock: settings::now,
+        rng: settings::rng(),
+        metrics,
+    }
 }
 
 fn key_settings(settings: &Settings) -> KeySettings {
@@ -207,13 +227,33 @@ fn key_settings(settings: &Settings) -> KeySettings {
     }
 }
 
+fn rewrap_settings(settings: &Settings) -> RewrapSettings {
+    RewrapSettings {
+        requests: settings.rewrap_requests,
+        objects: settings.rewrap_objects,
+        objects_after: settings.rewrap_objects_after,
+        namespaces: settings.watch_namespaces.clone(),
+    }
+}
+
+fn own(settings: &Settings) -> Own {
+    Own { namespace: settings.namespace.clone(), upstream_key_prefix: settings.sealed_secrets_key_prefix.clone() }
+}
+
+/// Which of them are opened. A controller of some namespaces has no right to the others, nor to know of them.
+fn cluster_sealed_secrets(settings: &Settings) -> Vec<String> {
+    let names = &settings.cluster_sealed_secrets;
+    if settings.watch_namespaces.is_empty() || names.is_empty() {
+        return names.clone();
+    }
+    tracing::warn!("ClusterSealedSecrets are left alone: this controller looks after some namespaces only");
+    Vec::new()
+}
+
 fn engine_settings(settings: &Settings) -> engine::Settings {
     let upstream = (settings.sealed_secrets != SealedSecrets::Off).then_some(Group::Upstream);
     engine::Settings {
-        own: Own {
-            namespace: settings.namespace.clone(),
-            upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
-        },
+        own: own(settings),
         namespaces: settings.watch_namespaces.clone(),
         groups: [Group::Native].into_iter().chain(upstream).collect(),
         workers: settings.workers,

@@ -19,7 +19,7 @@ mod sighting;
 pub mod status;
 mod trouble;
 
-pub use cluster::ClusterRequest;
+pub use cluster::{ClusterMark, ClusterObserved, ClusterRequest, secrets_digest};
 pub use forbidden::{Own, forbidden};
 pub use hash::{Digest, Uid};
 pub use live::{Claim, LiveSecret, Mark};

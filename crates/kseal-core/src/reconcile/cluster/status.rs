@@ -119,11 +119,10 @@ pub struct Told {
     pub seen: Seen,
 }
 
-/// The status that the object shall have; none where it has it already. `now` is RFC 3339.
+/// The status that the object shall have; none where it is what was `seen` of it last. `now` is RFC 3339.
 #[must_use]
-pub fn tell(request: &ClusterRequest, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
-    let seen = &request.status;
-    let ours = conditions(request, outcome).into_iter().map(|wanted| wanted.render(request, now));
+pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
+    let ours = conditions(request, outcome).into_iter().map(|wanted| wanted.render(request, seen, now));
     let is_foreign = |condition: &&Map<String, Value>| {
         !CONDITIONS.contains(&condition.get("type").and_then(Value::as_str).unwrap_or_default())
     };
@@ -229,9 +228,9 @@ fn right(outcome: &Outcome<'_>) -> Wanted {
 }
 
 impl Wanted {
-    fn render(&self, request: &ClusterRequest, now: &str) -> Value {
+    fn render(&self, request: &ClusterRequest, seen: &Seen, now: &str) -> Value {
         let status = if self.holds { "True" } else { "False" };
-        let seen = request.status.condition(self.type_);
+        let seen = seen.condition(self.type_);
         let same = seen.filter(|seen| seen.get("status").and_then(Value::as_str) == Some(status));
         let transition = same.and_then(|seen| seen.get("lastTransitionTime")?.as_str()).unwrap_or(now);
         json!({

@@ -12,7 +12,7 @@ fn object(status: &Value) -> ClusterRequest {
 
 /// The status after a first look.
 fn told(outcome: &Outcome<'_>) -> Value {
-    let told = tell(&object(&json!(null)), outcome, NOW).unwrap();
+    let told = tell(&object(&json!(null)), &Seen::default(), outcome, NOW).unwrap();
     serde_json::from_str::<Value>(&told.body).unwrap()["status"].clone()
 }
 
@@ -35,15 +35,15 @@ fn what_is_told_is_not_told_again() {
         observed: Some(record(&blank)),
         ..Outcome::default()
     };
-    let first = tell(&blank, &outcome(), NOW).unwrap();
+    let first = tell(&blank, &blank.status, &outcome(), NOW).unwrap();
     let body: Value = serde_json::from_str(&first.body).unwrap();
     assert_eq!(body["metadata"], json!({"uid": "u1"}));
     let seen = object(&body["status"]);
     assert_eq!(seen.status, first.seen, "what was written is what is read");
-    assert!(tell(&seen, &outcome(), "2027-01-01T00:00:00Z").is_none());
+    assert!(tell(&seen, &seen.status, &outcome(), "2027-01-01T00:00:00Z").is_none());
     assert_eq!(seen.observed().map(|it| it.secrets.as_str()), Some("d"));
     assert_eq!(seen.status.needed, ["k1"]);
-    let later = tell(&seen, &Outcome { ready: 1, ..outcome() }, "2027-01-01T00:00:00Z").unwrap();
+    let later = tell(&seen, &seen.status, &Outcome { ready: 1, ..outcome() }, "2027-01-01T00:00:00Z").unwrap();
     let later: Value = serde_json::from_str(&later.body).unwrap();
     assert_eq!(later["status"]["conditions"][0]["lastTransitionTime"], NOW, "it was not ready before");
 }
