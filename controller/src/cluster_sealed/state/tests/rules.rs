@@ -106,7 +106,7 @@ fn a_key_that_comes_later_opens_what_waits_for_it() {
     assert_eq!(world.all(), ["tell"]);
     assert_eq!(world.ready().1, "NoKey");
     assert_eq!(world.state.census().objects["waiting"], 1);
-    world.later(Duration::from_secs(60));
+    world.later(Duration::from_mins(1));
     assert_eq!(world.all(), [""; 0], "nothing but a key helps");
     world.state.keys_changed(BTreeSet::new(), world.now);
     let open = world.next().unwrap();

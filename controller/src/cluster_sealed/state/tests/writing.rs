@@ -129,7 +129,7 @@ fn a_change_by_somebody_else_is_answered_at_once_and_then_every_half_minute() {
     world.later(Duration::from_secs(6));
     assert_eq!(world.all(), ["open", "create a", "tell"]);
     assert_eq!(world.ready(), ("True".into(), "Contested".into()));
-    world.later(Duration::from_secs(60));
+    world.later(Duration::from_mins(1));
     assert_eq!(world.all(), [""; 0]);
     world.later(Duration::from_mins(10));
     assert_eq!(world.all(), ["tell"]);
