@@ -1,7 +1,5 @@
 //! A controller that comes back, and one that takes over.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use kseal_tests::{
     cluster::{Cluster, Controller, Options, run, wait_until},
@@ -127,7 +125,6 @@ fn of_two_replicas_one_works_and_the_other_takes_over() {
             }
         })
         .await?;
-        let _ = Duration::ZERO;
         Ok(())
     });
 }

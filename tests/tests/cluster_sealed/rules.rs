@@ -70,7 +70,7 @@ fn a_paused_object_is_left_alone() {
     run(async {
         let cluster = Cluster::start(Options::default()).await?;
         let world = World::new(&cluster).await?;
-        let _controller = world.start(NAME).await?;
+        let controller = world.start(NAME).await?;
         world.namespace("one", &json!({"team": "a"})).await?;
         world.apply(ITEMS).await?;
         world.ready(1).await?;
@@ -80,7 +80,7 @@ fn a_paused_object_is_left_alone() {
         // Another object shows that the controller is beyond that.
         world.objects().merge(&path(NAME), &json!({"metadata": {"labels": {"x": "y"}}})).await?;
         wait_until("it is counted as idle", SOON, || async {
-            let idle = _controller.metric("kseal_cluster_sealed_secrets{state=\"idle\"}").await?;
+            let idle = controller.metric("kseal_cluster_sealed_secrets{state=\"idle\"}").await?;
             ensure!(idle > 0.5);
             Ok(())
         })
@@ -137,7 +137,7 @@ fn without_the_policy_nothing_is_honoured() {
         let world = World::new(&cluster).await?;
         world.namespace("one", &json!({"team": "a"})).await?;
         world.apply(ITEMS).await?;
-        let controller = world.start_with(NAME, &["--policies=required"]).await?;
+        let controller = world.start_guarded(NAME).await?;
         let said = message(&world, "PolicyMissing").await?;
         ensure!(said.contains("kseal-cluster-sealed-secrets"), "{said}");
         world.gone("one").await?;
@@ -146,7 +146,7 @@ fn without_the_policy_nothing_is_honoured() {
         let controller = world.start(NAME).await?;
         world.ready(1).await?;
         controller.stop().await?;
-        let _controller = world.start_with(NAME, &["--policies=required"]).await?;
+        let _controller = world.start_guarded(NAME).await?;
         world.namespace("two", &json!({"team": "a"})).await?;
         world.holds("two", ITEMS).await?;
         Ok(())

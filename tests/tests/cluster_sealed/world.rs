@@ -64,6 +64,15 @@ impl<'c> World<'c> {
     pub(crate) async fn start_with(&self, names: &str, more: &[&str]) -> Result<Controller> {
         let mut arguments = vec![format!("--cluster-sealed-secrets={names}"), "--policies=elsewhere".to_owned()];
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        self.start_as(arguments).await
+    }
+
+    /// A controller that honours only what the policies have looked at.
+    pub(crate) async fn start_guarded(&self, names: &str) -> Result<Controller> {
+        self.start_as(vec![format!("--cluster-sealed-secrets={names}"), "--policies=required".to_owned()]).await
+    }
+
+    async fn start_as(&self, arguments: Vec<String>) -> Result<Controller> {
         self.site.start(ControllerOptions { arguments, ..ControllerOptions::default() }).await
     }
 
