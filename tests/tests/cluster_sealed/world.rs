@@ -20,12 +20,12 @@ pub(crate) const NAME: &str = "regcred";
 /// What the controller needs beside `deploy/`.
 fn rights(controller: &Value) -> [Value; 2] {
     let metadata = json!({"name": "kseal-cluster-sealed-secrets-of-this-test"});
-    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    let right = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
     let rules = [
-        rule("kseal.dev", "clustersealedsecrets", &["get", "list", "watch"]),
-        rule("kseal.dev", "clustersealedsecrets/status", &["patch"]),
-        rule("", "namespaces", &["list", "watch"]),
-        rule("", "secrets", &["delete"]),
+        right("kseal.dev", "clustersealedsecrets", &["get", "list", "watch"]),
+        right("kseal.dev", "clustersealedsecrets/status", &["patch"]),
+        right("", "namespaces", &["list", "watch"]),
+        right("", "secrets", &["delete"]),
     ];
     let of = |kind: &str| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata});
     let (mut role, mut binding) = (of("ClusterRole"), of("ClusterRoleBinding"));
