@@ -5,14 +5,16 @@ use std::time::Duration;
 use kseal_core::reconcile::{ClusterMark, Digest, Retry, Trouble};
 use tokio::time::Instant;
 
+use crate::secrets::TERMINATING;
+
 /// A Secret that someone else changes is put right at most once in so long.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// Someone who comes back within this time is fighting.
 pub(super) const GRUDGE: Duration = Duration::from_mins(10);
-/// The longest pause between two tries of what may pass by itself.
+/// The longest pause between two tries. What waits for somebody is tried too: Secrets of others do not pass by here.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
-/// The longest pause between two looks at what waits for somebody: Secrets of others do not pass by here.
-const MAX_LOOK: Duration = Duration::from_mins(5);
+/// That the server is not well is told only where it did not help to try again so often.
+const PATIENCE: u32 = 3;
 
 /// A namespace that is selected.
 #[derive(Default)]
@@ -82,11 +84,17 @@ impl Space {
 
     /// When to try again what failed. `jitter`: from 0 to 1.
     pub(super) fn retry_at(&self, trouble: &Trouble, after: Option<Duration>, jitter: f64, now: Instant) -> Instant {
-        let (first, most) = match trouble.retry() {
-            Retry::Backoff => (Duration::from_millis(200), MAX_BACKOFF),
-            Retry::OnChange | Retry::OnKey => (Duration::from_secs(2), MAX_LOOK),
+        let first = match trouble.retry() {
+            Retry::Backoff => Duration::from_millis(200),
+            Retry::OnChange | Retry::OnKey => Duration::from_secs(2),
         };
-        now + after.unwrap_or_default().max(growing(first, most, self.attempts, jitter))
+        now + after.unwrap_or_default().max(growing(first, MAX_BACKOFF, self.attempts, jitter))
+    }
+
+    /// Whether what stands in the way is likely to pass by itself, and need not be told.
+    pub(super) fn is_passing(&self) -> bool {
+        let passes = |category| matches!(category, "unreachable" | "conflict" | "throttled" | "server" | TERMINATING);
+        matches!(&self.standing, Standing::Wrong(trouble) if passes(trouble.category())) && self.attempts <= PATIENCE
     }
 }
 

@@ -392,6 +392,7 @@ impl Object {
             || self.wants_opening()
             || self.surplus.values().any(removes)
             || self.running > 0
+            || self.timers.iter().any(|(_, namespace)| self.spaces.get(namespace).is_some_and(Space::is_passing))
     }
 
     /// Whether its values are to be opened: there is somewhere to write them, or it is not known whether they open at all.

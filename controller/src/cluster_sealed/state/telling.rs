@@ -91,6 +91,7 @@ impl State {
         let failures: Vec<(&str, &Trouble)> = object
             .spaces
             .iter()
+            .filter(|(_, space)| !space.is_passing())
             .filter_map(|(namespace, space)| match &space.standing {
                 Standing::Wrong(trouble) => Some((&**namespace, trouble)),
                 Standing::Right(_) | Standing::Drifted => Some((&**namespace, hindrances.get(namespace)?)),

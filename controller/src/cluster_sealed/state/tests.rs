@@ -9,6 +9,7 @@ use super::jobs::Written;
 use super::*;
 use crate::pull_claims::Claim;
 
+mod model;
 mod rules;
 mod telling;
 mod writing;
