@@ -202,7 +202,7 @@ impl State {
         }
     }
 
-    /// A namespace is gone, and with it all that was in it.
+    /// A namespace is gone. That its Secrets are, too, is told by themselves: one of that name may be there again.
     pub(in super::super) fn lost_namespace(&mut self, object: &[u8], now: Instant) {
         let Some(Partial { metadata }) = Partial::read(object) else { return };
         self.lists.pass(Collection::Namespaces, metadata.resource_version.parse().unwrap_or(0));
@@ -211,9 +211,6 @@ impl State {
 
     fn forget_namespace(&mut self, name: &str, now: Instant) {
         let Some((name, _)) = self.namespaces.remove_entry(name) else { return };
-        for marks in self.secrets.values_mut() {
-            marks.remove(&name);
-        }
         for object in self.objects.keys().cloned().collect::<Vec<_>>() {
             self.choose(&object, &name, true, now);
         }

@@ -28,13 +28,13 @@ enum Told {
     NoSecret(String, ClusterMark),
 }
 
-/// How a request ends.
-#[derive(Clone, Copy, PartialEq)]
-enum End {
-    Well,
-    NotDone,
-    /// It was done, and the answer did not come.
-    InDoubt,
+/// What the server did of a job's request; the answer may be on its way for long, and may be lost.
+enum Answer {
+    Opened,
+    Written(Result<Written, Trouble>),
+    Looked(Result<(), Trouble>),
+    Removed(bool),
+    Told(u64),
 }
 
 /// The API server, and what its watches have yet to tell.
@@ -144,7 +144,7 @@ impl Server {
 struct Model {
     server: Server,
     world: World,
-    in_flight: Vec<Job>,
+    in_flight: Vec<(Job, Option<Answer>)>,
 }
 
 impl Model {
@@ -198,49 +198,69 @@ impl Model {
     fn begin(&mut self) -> bool {
         let job = self.world.next();
         let is_any = job.is_some();
-        self.in_flight.extend(job);
+        self.in_flight.extend(job.map(|job| (job, None)));
         is_any
     }
 
-    fn finish(&mut self, index: usize, end: End) {
-        if self.in_flight.is_empty() {
-            return;
-        }
-        let job = self.in_flight.swap_remove(index % self.in_flight.len());
-        let (server, state, now) = (&mut self.server, &mut self.world.state, self.world.now);
-        let lost = || (Trouble::Api { category: "unreachable", text: "no".into(), retry: Retry::Backoff }, None);
-        match &job.task {
-            Task::Open => state.opened(&job, Ok((Arc::default(), vec!["k1".to_owned()])), now),
+    /// A request comes to the server.
+    fn arrive(&mut self, index: usize) {
+        let index = index % self.in_flight.len().max(1);
+        let Some((job, answer)) = self.in_flight.get_mut(index).filter(|(_, answer)| answer.is_none()) else { return };
+        let server = &mut self.server;
+        *answer = Some(match &job.task {
+            Task::Open => Answer::Opened,
             Task::Write { namespace, .. } => {
                 assert_ne!(&**namespace, "kseal-system");
-                let done = (end != End::NotDone).then(|| server.write(namespace, job.request.content));
-                match done.filter(|_| end == End::Well) {
-                    Some(Ok(written)) => state.written(&job, namespace, written, now),
-                    Some(Err(trouble)) => state.failed(&job, namespace, (trouble, None), 0.5, now),
-                    None => state.failed(&job, namespace, lost(), 0.5, now),
-                }
+                Answer::Written(server.write(namespace, job.request.content))
             }
-            Task::Look { namespace } => match server.secrets.get(&**namespace) {
-                Some(secret) if !secret.is_own => state.failed(&job, namespace, not_owned(), 0.5, now),
-                _ => state.cleared(&job, namespace, now),
-            },
+            Task::Look { namespace } => {
+                let is_foreign = server.secrets.get(&**namespace).is_some_and(|secret| !secret.is_own);
+                Answer::Looked(if is_foreign { Err(Trouble::NotOwned) } else { Ok(()) })
+            }
             Task::Remove { namespace, uid, resource_version } => {
                 assert_ne!(&**namespace, "kseal-system");
                 let found = server.secrets.get(&**namespace);
-                let is_gone = found.is_none_or(|secret| secret.uid != *uid);
+                let is_gone = found.is_none();
                 let fits = found.is_some_and(|it| it.uid == *uid && it.version == *resource_version);
-                if fits && end != End::NotDone {
+                if fits {
                     server.delete(namespace);
                 }
-                state.removed(&job, namespace, end == End::Well && (fits || is_gone), 0.5, now);
+                Answer::Removed(fits || is_gone)
             }
             Task::Tell(told) => {
-                let at = (end != End::NotDone).then(|| {
-                    server.status = serde_json::from_str::<Value>(&told.body).unwrap()["status"].clone();
-                    server.object_changed()
-                });
-                state.told(&job, at.filter(|_| end == End::Well), 0.5, now);
+                server.status = serde_json::from_str::<Value>(&told.body).unwrap()["status"].clone();
+                Answer::Told(server.object_changed())
             }
+        });
+    }
+
+    /// An answer comes, or none.
+    fn answer(&mut self, index: usize, is_lost: bool) {
+        if self.in_flight.is_empty() {
+            return;
+        }
+        let (job, answer) = self.in_flight.swap_remove(index % self.in_flight.len());
+        let (state, now) = (&mut self.world.state, self.world.now);
+        let lost = || (Trouble::Api { category: "unreachable", text: "no".into(), retry: Retry::Backoff }, None);
+        let answer = answer.filter(|_| !is_lost);
+        match (&job.task, answer) {
+            (Task::Open, _) => state.opened(&job, Ok((Arc::default(), vec!["k1".to_owned()])), now),
+            (Task::Write { namespace, .. }, Some(Answer::Written(Ok(written)))) => {
+                state.written(&job, namespace, written, now);
+            }
+            (Task::Look { namespace }, Some(Answer::Looked(Ok(())))) => state.cleared(&job, namespace, now),
+            (
+                Task::Write { namespace, .. } | Task::Look { namespace },
+                Some(Answer::Written(Err(trouble)) | Answer::Looked(Err(trouble))),
+            ) => state.failed(&job, namespace, (trouble, None), 0.5, now),
+            (Task::Write { namespace, .. } | Task::Look { namespace }, _) => {
+                state.failed(&job, namespace, lost(), 0.5, now);
+            }
+            (Task::Remove { namespace, .. }, answer) => {
+                state.removed(&job, namespace, matches!(answer, Some(Answer::Removed(true))), 0.5, now);
+            }
+            (Task::Tell(_), Some(Answer::Told(at))) => state.told(&job, Some(at), 0.5, now),
+            (Task::Tell(_), _) => state.told(&job, None, 0.5, now),
         }
     }
 
@@ -273,10 +293,8 @@ impl Model {
             9 if how % 8 == 0 => self.restart(),
             9..=11 => drop(self.deliver(usize::from(which) % 3)),
             12 | 13 => drop(self.begin()),
-            _ => {
-                let end = [End::Well, End::Well, End::NotDone, End::InDoubt][usize::from(how) % 4];
-                self.finish(usize::from(which), end);
-            }
+            14 => self.arrive(usize::from(which)),
+            _ => self.answer(usize::from(which), how % 4 == 0),
         }
     }
 
@@ -287,17 +305,22 @@ impl Model {
                 while self.deliver(watch) {}
             }
             while self.begin() {
-                let last = self.in_flight.last().map(describe).unwrap_or_default();
+                let last = self.in_flight.last().map(|(job, _)| describe(job)).unwrap_or_default();
                 assert!(round < 25 || last.starts_with("look"), "it still does {last}");
                 if self.in_flight.len() == 8 {
-                    self.finish(0, End::Well);
+                    self.end();
                 }
             }
             while !self.in_flight.is_empty() {
-                self.finish(0, End::Well);
+                self.end();
             }
             self.world.later(Duration::from_secs(61));
         }
+    }
+
+    fn end(&mut self) {
+        self.arrive(0);
+        self.answer(0, false);
     }
 
     fn check(&self) {
