@@ -52,6 +52,8 @@ struct Inner {
     key_objects: Level<Key>,
     key_claims: Level<Key>,
     policy_in_force: Level<PolicyName>,
+    cluster_sealed_secrets: Level<Stand>,
+    cluster_sealed_secret_namespaces: Level<Stand>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -116,6 +118,11 @@ struct PolicyName {
     policy: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stand {
+    state: &'static str,
+}
+
 /// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
 /// was opened with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -177,6 +184,18 @@ impl Metrics {
                 into,
                 "policy_in_force",
                 "1 where an admission policy that is relied on is as it should be",
+                Family::default(),
+            ),
+            cluster_sealed_secrets: add(
+                into,
+                "cluster_sealed_secrets",
+                "ClusterSealedSecrets by the state that they are in",
+                Family::default(),
+            ),
+            cluster_sealed_secret_namespaces: add(
+                into,
+                "cluster_sealed_secret_namespaces",
+                "Namespaces that shall have a ClusterSealedSecret's Secret, by the state that it is in",
                 Family::default(),
             ),
             registry: made,
@@ -301,6 +320,16 @@ impl Metrics {
         self.0.policy_in_force.get_or_create(&PolicyName { policy }).set(is_in_force.into());
     }
 
+    /// How many ClusterSealedSecrets are in `state`.
+    pub fn cluster_sealed_secrets(&self, state: &'static str, count: usize) {
+        self.0.cluster_sealed_secrets.get_or_create(&Stand { state }).set(level(count));
+    }
+
+    /// In how many namespaces the Secrets of ClusterSealedSecrets are in `state`.
+    pub fn cluster_sealed_secret_namespaces(&self, state: &'static str, count: usize) {
+        self.0.cluster_sealed_secret_namespaces.get_or_create(&Stand { state }).set(level(count));
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -366,6 +395,8 @@ mod tests {
         metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
         metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
         metrics.policy_in_force("kseal-rewrap-requests", true);
+        metrics.cluster_sealed_secrets("ready", 2);
+        metrics.cluster_sealed_secret_namespaces("failing", 3);
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -393,6 +424,8 @@ mod tests {
             "kseal_key_objects{key=\"k1\"} 5",
             "kseal_key_claims{key=\"k1\"} 2",
             "kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 1",
+            "kseal_cluster_sealed_secrets{state=\"ready\"} 2",
+            "kseal_cluster_sealed_secret_namespaces{state=\"failing\"} 3",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

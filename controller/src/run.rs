@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
+use crate::cluster_sealed::{ClusterSealer, seal_clusters};
 use crate::engine;
 use crate::guard::{self, Guard};
 use crate::http::{self, Endpoints};
@@ -31,6 +32,7 @@ use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::pull_claims::Hindrances;
 use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
 
@@ -108,24 +110,16 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let (policies, in_force) = watch::channel(InForce::default());
     let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
     let (relied_on, looked) = (relied_on(&settings), CancellationToken::new());
-    let follow_policies =
-        guard::follow(client.clone(), &relied_on, &settings.namespace, &metrics, &policies, &looked);
+    let follow_policies = guard::follow(client.clone(), &relied_on, &settings.namespace, &metrics, &policies, &looked);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();
     let service = http::serve(service, http::service(endpoints), closed.clone());
     let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
 
-    let election = Election {
-        // On a connection of its own, which no crowd of requests is in the way of.
-        api: Api::new(connect(&config, metrics.clone())?),
-        namespace: settings.namespace.clone(),
-        identity: settings.identity.clone(),
-        timing: settings.timing,
-        clock: settings::now,
-        rng: settings::rng(),
-        metrics: metrics.clone(),
-    };
+    // On a connection of its own, which no crowd of requests is in the way of.
+    let election = election(&settings, Api::new(connect(&config, metrics.clone())?), metrics.clone());
+    let allowed = cluster_sealed_secrets(&settings);
     let candidacy = campaign(election, stop, |term| {
         let keeper = Keeper {
             api: Api::new(client.clone()),
@@ -136,11 +130,15 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             metrics: metrics.clone(),
         };
         let (counted, needs) = watch::channel(None);
+        let (counted_beside, needs_beside) = watch::channel(None);
+        // Where there are none, nothing need be waited for.
+        let (claims, claimed) = watch::channel(allowed.is_empty().then(Arc::default));
+        let (hindered, hindrances) = watch::channel(Hindrances::default());
         let teller = UsageTeller {
             api: Api::new(client.clone()),
             namespace: settings.namespace.clone(),
             watched: settings.watch_namespaces.clone(),
-            needs,
+            needs: [needs, needs_beside],
             held: keys.clone(),
             published: published.clone(),
             clock: settings::now,
@@ -149,23 +147,16 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         let rewrapper = Rewrapper {
             client: client.clone(),
             api: Api::new(client.clone()),
-            settings: RewrapSettings {
-                requests: settings.rewrap_requests,
-                objects: settings.rewrap_objects,
-                objects_after: settings.rewrap_objects_after,
-                namespaces: settings.watch_namespaces.clone(),
-            },
+            settings: rewrap_settings(&settings),
             held: keys.clone(),
             guard: guard.clone(),
             clock: settings::now,
             metrics: metrics.clone(),
         };
-        let (_, cluster_claims) = watch::channel(Some(Arc::default()));
-        let (hindrances, _) = watch::channel(Arc::default());
         let context = engine::Context {
             guard: guard.clone(),
-            cluster_claims,
-            hindrances,
+            cluster_claims: claimed,
+            hindrances: hindered,
             client: client.clone(),
             api: Api::new(client.clone()),
             keys: keys.clone(),
@@ -176,6 +167,21 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             jitter: settings::jitter,
             settings: engine_settings(&settings),
         };
+        let cluster_sealer = ClusterSealer {
+            client: client.clone(),
+            api: Api::new(client.clone()),
+            own: own(&settings),
+            allowed: allowed.clone(),
+            pulls: settings.image_pull_secrets,
+            guard: guard.clone(),
+            keys: keys.clone(),
+            needs: counted_beside,
+            claims,
+            hindrances,
+            clock: settings::now,
+            jitter: settings::jitter,
+            metrics: metrics.clone(),
+        };
         let looked = looked.clone();
         async move {
             // Else what is honoured would be told that its policy is missing, for a moment after each start.
@@ -184,6 +190,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
                 keys::keep(keeper, settings::rng(), term.clone()),
                 keys::tell_usage(teller, term.clone()),
                 rewrap(rewrapper, term.clone()),
+                seal_clusters(cluster_sealer, term.clone()),
                 engine::run(context, term)
             );
         }
@@ -200,6 +207,18 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|error| RunError::Listen(address, error))
+}
+
+fn election(settings: &Settings, api: Api, metrics: Metrics) -> Election {
+    Election {
+        api,
+        namespace: settings.namespace.clone(),
+        identity: settings.identity.clone(),
+        timing: settings.timing,
+        clock: settings::now,
+        rng: settings::rng(),
+        metrics,
+    }
 }
 
 fn key_settings(settings: &Settings) -> KeySettings {
@@ -233,14 +252,37 @@ fn relied_on(settings: &Settings) -> Vec<Policy> {
     Policy::ALL.into_iter().filter(is_on).collect()
 }
 
+fn rewrap_settings(settings: &Settings) -> RewrapSettings {
+    RewrapSettings {
+        requests: settings.rewrap_requests,
+        objects: settings.rewrap_objects,
+        objects_after: settings.rewrap_objects_after,
+        namespaces: settings.watch_namespaces.clone(),
+    }
+}
+
+fn own(settings: &Settings) -> Own {
+    Own {
+        namespace: settings.namespace.clone(),
+        upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
+        makes_tokens: settings.service_account_tokens,
+    }
+}
+
+/// Which of them are opened. A controller of some namespaces has no right to the others, nor to know of them.
+fn cluster_sealed_secrets(settings: &Settings) -> Vec<String> {
+    let names = &settings.cluster_sealed_secrets;
+    if settings.watch_namespaces.is_empty() || names.is_empty() {
+        return names.clone();
+    }
+    tracing::warn!("ClusterSealedSecrets are left alone: this controller looks after some namespaces only");
+    Vec::new()
+}
+
 fn engine_settings(settings: &Settings) -> engine::Settings {
     let upstream = (settings.sealed_secrets != SealedSecrets::Off).then_some(Group::Upstream);
     engine::Settings {
-        own: Own {
-            namespace: settings.namespace.clone(),
-            upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
-            makes_tokens: settings.service_account_tokens,
-        },
+        own: own(settings),
         attaches: settings.image_pull_secrets,
         namespaces: settings.watch_namespaces.clone(),
         groups: [Group::Native].into_iter().chain(upstream).collect(),

@@ -73,7 +73,11 @@ fn tell(policy: Policy, state: State) {
         State::InForce(_) => tracing::info!(policy, "the admission policy is in force"),
         State::Missing(part) => {
             let missing = part.kind();
-            tracing::warn!(policy, missing, "the admission policy is not in force: nothing new that relies on it is done");
+            tracing::warn!(
+                policy,
+                missing,
+                "the admission policy is not in force: nothing new that relies on it is done"
+            );
         }
         State::Other => tracing::warn!(
             policy,

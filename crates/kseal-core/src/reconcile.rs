@@ -8,6 +8,7 @@ mod account;
 mod annotations;
 mod asks;
 pub mod body;
+pub mod cluster;
 pub mod event;
 mod forbidden;
 mod hash;
@@ -22,6 +23,7 @@ mod trouble;
 
 pub use account::{Account, AccountChange};
 pub use asks::Asks;
+pub use cluster::{ClusterMark, ClusterObserved, ClusterRequest, secrets_digest};
 pub use forbidden::{Own, forbidden};
 pub use hash::{Digest, Uid};
 pub use live::{Claim, LiveSecret, Mark};

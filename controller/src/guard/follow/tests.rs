@@ -104,7 +104,9 @@ async fn each_object_is_asked_for_by_its_name_alone() {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = Arc::clone(&asked);
     let answer = move |request: Seen| {
-        seen.lock().unwrap().insert((request.path.clone(), request.query.contains("metadata.name%3Dkseal-rewrap-requests")));
+        seen.lock()
+            .unwrap()
+            .insert((request.path.clone(), request.query.contains("metadata.name%3Dkseal-rewrap-requests")));
         if request.path.ends_with("bindings") {
             return Answer::Json(403, Value::Null);
         }

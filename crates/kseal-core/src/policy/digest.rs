@@ -104,7 +104,17 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let of = |policy: &str| digest(&read(policy), &Value::Null, "");
         assert_eq!(of(r#"{"a": 1, "b": {"c": 2, "d": 3}}"#), of(r#"{"b":{"d":3,"c":2},"a":1}"#));
-        let all = ["{}", "[]", "null", r#"{"a":null}"#, r#"{"a":""}"#, r#"["a","b"]"#, r#"["b","a"]"#, r#"["a,b"]"#, r#"{"a":{}}"#];
+        let all = [
+            "{}",
+            "[]",
+            "null",
+            r#"{"a":null}"#,
+            r#"{"a":""}"#,
+            r#"["a","b"]"#,
+            r#"["b","a"]"#,
+            r#"["a,b"]"#,
+            r#"{"a":{}}"#,
+        ];
         for (index, one) in all.iter().enumerate() {
             for other in &all[index + 1..] {
                 assert_ne!(of(one), of(other));

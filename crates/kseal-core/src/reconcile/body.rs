@@ -61,7 +61,7 @@ pub(super) fn annotations(
 /// The ownerReference that makes a Secret go with its object.
 pub(super) fn reference(request: &Request) -> Value {
     json!({
-        "apiVersion": request.group.api_version(), "kind": names::SEALED_SECRET,
+        "apiVersion": request.group.api_version(), "kind": request.kind,
         "name": request.name, "uid": request.uid, "controller": true,
     })
 }

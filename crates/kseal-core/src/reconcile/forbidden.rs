@@ -5,6 +5,7 @@ use kseal_api::names;
 use super::{Group, Request, Trouble};
 
 /// The controller's own place, in which its keys lie.
+#[derive(Clone)]
 pub struct Own {
     /// Its namespace.
     pub namespace: String,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Asks, Digest, Group, Observed, Trouble, Uid,
+    Asks, ClusterRequest, Digest, Group, Observed, Trouble, Uid,
     annotations::Annotations,
     sighting::{self, Object},
     status::Seen,
@@ -22,6 +22,8 @@ const OPAQUE: &str = "Opaque";
 pub struct Request {
     /// Where it came from.
     pub group: Group,
+    /// `kind`, as ownerReferences name it.
+    pub kind: &'static str,
     /// `metadata.namespace`, the Secret's too.
     pub namespace: String,
     /// `metadata.name`, the Secret's too.
@@ -56,7 +58,7 @@ pub struct Request {
 }
 
 /// What the Secret shall be besides its values.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// Its type.
     pub type_: String,
@@ -93,6 +95,7 @@ impl Request {
         };
         Some(Self {
             group,
+            kind: names::SEALED_SECRET,
             digest: sighting::digest(group, &metadata.annotations, spec),
             deleting: metadata.deletion_timestamp.is_some(),
             paused: metadata.annotations.is_true(names::PAUSED),
@@ -110,6 +113,30 @@ impl Request {
             status: status.map(|status| Seen::read(group, status)).unwrap_or_default(),
             problem: read.problem,
         })
+    }
+
+    /// What a ClusterSealedSecret asks for in one namespace. Its values are not in it.
+    pub(super) fn in_namespace(object: &ClusterRequest, namespace: &str) -> Self {
+        Self {
+            group: Group::Native,
+            kind: names::CLUSTER_SEALED_SECRET,
+            namespace: namespace.to_owned(),
+            name: object.name.clone(),
+            uid: object.uid.clone(),
+            resource_version: String::new(),
+            generation: object.generation,
+            created: object.created.clone(),
+            asks: Asks::default(),
+            digest: object.digest,
+            deleting: object.deleting,
+            paused: object.paused,
+            hands_over: false,
+            sealed: SealedObject::cluster(Some(object.name.clone()), &SealedSecretSpec::default(), 0),
+            desired: object.desired.clone(),
+            policy: Policy::Owner,
+            status: Seen::default(),
+            problem: None,
+        }
     }
 
     /// What stands in the way, known without a key and without the Secret.
@@ -229,7 +256,7 @@ struct LooseTemplate {
 }
 
 impl Desired {
-    fn of(template: Template) -> Self {
+    pub(super) fn of(template: Template) -> Self {
         let metadata = template.metadata.unwrap_or_default();
         let mut annotations = metadata.annotations.unwrap_or_default();
         // A client's note to itself, which no template means to set.

@@ -11,7 +11,7 @@ use super::{Digest, Group, LOGIC_VERSION, Request, Retry, Trouble, Uid};
 /// upstream's printer columns expect to come first.
 pub const RECORD: &str = "kseal.dev/record";
 /// The reason of an object whose Secret is right, and whose values a compromised key opens.
-const KEY_COMPROMISED: &str = "KeyCompromised";
+pub(super) const KEY_COMPROMISED: &str = "KeyCompromised";
 /// Longer messages are cut: some failures name every item.
 const MAX_MESSAGE: usize = 1_024;
 
@@ -263,7 +263,7 @@ fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>, 
     Wanted { type_, holds: true, reason, message }
 }
 
-fn cut(message: &mut String) {
+pub(super) fn cut(message: &mut String) {
     if message.len() > MAX_MESSAGE {
         let end = (0..=MAX_MESSAGE - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
         message.truncate(end);

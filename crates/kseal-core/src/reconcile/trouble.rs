@@ -58,6 +58,8 @@ pub enum Trouble {
     Immutable,
     /// It does not say in one way which ServiceAccounts are meant.
     Selection,
+    /// It does not say which namespaces are meant.
+    NamespaceSelector,
     /// Images are not pulled with a Secret of this type.
     NotForPulling(String),
     /// A Secret that Kubernetes shall fill with a token cannot be so: why.
@@ -100,7 +102,9 @@ impl Trouble {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
-            Self::Shape | Self::Selection | Self::NotForPulling(_) | Self::TokenSecret(_) => "malformed",
+            Self::Shape | Self::Selection | Self::NamespaceSelector | Self::NotForPulling(_) | Self::TokenSecret(_) => {
+                "malformed"
+            }
             Self::AccountContested { .. } => "contested",
             Self::Contents { failures, .. } => match failures.class() {
                 FailureClass::Malformed => "malformed",
@@ -140,7 +144,7 @@ impl Trouble {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Shape | Self::Selection => "Malformed",
+            Self::Shape | Self::Selection | Self::NamespaceSelector => "Malformed",
             Self::NotForPulling(_) => "NotForPulling",
             Self::TokenSecret(_) => "TokenSecret",
             Self::AccountContested { .. } => "Contested",
@@ -206,6 +210,7 @@ impl Trouble {
             Self::TypeDiffers => "the Secret is of another type, and types cannot be changed; delete the Secret, and it returns".into(),
             Self::Immutable => "the Secret is immutable and differs; delete the Secret, and it returns".into(),
             Self::Selection => "imagePullSecret says which ServiceAccounts are meant by exactly one of names, selector, and all: true".into(),
+            Self::NamespaceSelector => "spec.namespaceSelector is no label selector; {} selects every namespace".into(),
             Self::NotForPulling(type_) => format!(
                 "images are pulled with Secrets of type {}, and this one is of type {type_}",
                 names::DOCKER_TYPES.join(" or ")
@@ -321,6 +326,7 @@ mod tests {
             Trouble::TypeDiffers,
             Trouble::Immutable,
             Trouble::Selection,
+            Trouble::NamespaceSelector,
             Trouble::NotForPulling("x".into()),
             Trouble::TokenSecret("x"),
             Trouble::AccountContested { account: "x".into(), by: "y".into() },
