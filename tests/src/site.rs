@@ -19,7 +19,7 @@ pub use self::{
     keys::Keys,
     objects::{Objects, condition, items, main_condition, path, record},
     policies::{POLICY_COLLECTIONS, policy_metric, policy_path, wait_for_policy},
-    publication::sealed_for,
+    publication::{cluster_sealed_for, sealed_for},
 };
 use crate::cluster::{Cluster, Controller, ControllerOptions, Installation, Part};
 

@@ -103,6 +103,14 @@ impl Objects {
         self.send(Method::POST, &format!("{collection}?dryRun=All"), "application/json", object).await
     }
 
+    /// Makes the object in a collection whose name does not follow from its kind.
+    ///
+    /// # Errors
+    /// The API server refuses: there is one, for example.
+    pub async fn create_in(&self, collection: &str, object: &Value) -> Result<Value> {
+        self.send(Method::POST, collection, "application/json", object).await
+    }
+
     /// Changes what a merge patch names.
     ///
     /// # Errors

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kseal_api::{Scope, names};
+use kseal_api::names;
 use kseal_core::{policy::GRACE_SECONDS, reconcile::Group};
 use kseal_tests::{
     cluster::{Cluster, Controller, ControllerOptions, wait_until},
-    site::{Case, Objects, SOON, Site, condition, path},
+    site::{Case, Objects, SOON, Site, cluster_sealed_for, condition, path},
 };
 use serde_json::{Value, json};
 
@@ -153,17 +153,10 @@ impl<'c> World<'c> {
 
     /// A ClusterSealedSecret for every namespace.
     pub(crate) fn everywhere(&self, name: &str) -> Result<Value> {
-        // How it is sealed does not matter to who asks whether it may be there.
-        let sealed = self.site.keys.seal(Group::Native, Scope::ClusterWide, (&self.namespace, name), CREDENTIALS)?;
-        let mut spec = sealed["spec"].clone();
-        spec["namespaceSelector"] = json!({});
-        spec["template"] = json!({"type": names::DOCKER_TYPES[0]});
-        let spec = spec.as_object_mut().context("a spec")?;
-        spec.remove("scope");
-        spec.remove("sealedFor");
-        Ok(
-            json!({"apiVersion": names::API_VERSION, "kind": names::CLUSTER_SEALED_SECRET, "metadata": {"name": name}, "spec": spec}),
-        )
+        let mut object = cluster_sealed_for(&[self.site.keys.native()], name, &json!({}), CREDENTIALS)?;
+        object["spec"]["template"] = json!({"type": names::DOCKER_TYPES[0]});
+        object["spec"]["imagePullSecret"] = json!({"serviceAccounts": {"all": true}});
+        Ok(object)
     }
 
     /// That the API server refuses it to Mallory, in words that contain these.
