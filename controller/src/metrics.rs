@@ -26,6 +26,8 @@ pub struct Metrics(Arc<Inner>);
 
 type Count<L> = Family<L, Counter<u64, AtomicU64>>;
 type Level<L> = Family<L, Gauge>;
+/// Of what is not shown where there is none.
+type Nothing = [(&'static str, &'static str); 0];
 
 struct Inner {
     registry: Registry,
@@ -50,6 +52,9 @@ struct Inner {
     rewraps: Count<Rewraps>,
     key_objects: Level<Key>,
     key_claims: Level<Key>,
+    service_account_tokens: Level<Tokens>,
+    token_renewals: Count<Renewals>,
+    token_expiry: Level<Nothing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,6 +114,17 @@ struct Rewraps {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tokens {
+    mode: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Renewals {
+    result: &'static str,
+}
+
 /// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
 /// was opened with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -160,6 +176,25 @@ impl Metrics {
             ),
             key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
             key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
+            service_account_tokens: add(
+                into,
+                "service_account_tokens",
+                "ServiceAccountTokens by mode and the state that they are in",
+                Family::default(),
+            ),
+            token_renewals: add(
+                into,
+                "token_renewals",
+                "Tokens of ServiceAccounts that were published, or could not be",
+                Family::default(),
+            ),
+            token_expiry: add_with(
+                into,
+                "token_expiry_timestamp",
+                "When the first of the published tokens expires",
+                Unit::Seconds,
+                Family::default(),
+            ),
             registry: made,
         }))
     }
@@ -272,6 +307,27 @@ impl Metrics {
         }
     }
 
+    /// How many ServiceAccountTokens there are, by mode and state; others are forgotten.
+    pub fn service_account_tokens(&self, counts: impl Iterator<Item = ((&'static str, &'static str), usize)>) {
+        self.0.service_account_tokens.clear();
+        for ((mode, state), count) in counts {
+            self.0.service_account_tokens.get_or_create(&Tokens { mode, state }).set(level(count));
+        }
+    }
+
+    /// A token was `published`, or that `failed`.
+    pub fn token_renewed(&self, result: &'static str) {
+        self.0.token_renewals.get_or_create(&Renewals { result }).inc();
+    }
+
+    /// When the first of the published tokens expires, in seconds since 1970; none where none does.
+    pub fn token_expiry(&self, expiry: Option<i64>) {
+        self.0.token_expiry.clear();
+        if let Some(expiry) = expiry {
+            self.0.token_expiry.get_or_create(&[]).set(expiry);
+        }
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -336,6 +392,10 @@ mod tests {
         metrics.rewrapped("request", 3, 1);
         metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
         metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
+        metrics.service_account_tokens([(("Bound", "failing"), 1)].into_iter());
+        metrics.service_account_tokens([(("Bound", "ready"), 2)].into_iter());
+        metrics.token_renewed("published");
+        metrics.token_expiry(Some(1_795_323_600));
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -362,11 +422,18 @@ mod tests {
             "kseal_rewraps_total{kind=\"request\",result=\"refused\"} 1",
             "kseal_key_objects{key=\"k1\"} 5",
             "kseal_key_claims{key=\"k1\"} 2",
+            "kseal_service_account_tokens{mode=\"Bound\",state=\"ready\"} 2",
+            "kseal_token_renewals_total{result=\"published\"} 1",
+            "kseal_token_expiry_timestamp_seconds 1795323600",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("kold"), "what is not counted any more is not shown");
+        metrics.token_expiry(None);
+        metrics.service_account_tokens(std::iter::empty());
+        let text = metrics.encode();
+        assert!(!text.contains("expiry_timestamp_seconds ") && !text.contains("mode="));
     }
 
     #[test]

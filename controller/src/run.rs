@@ -13,7 +13,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use kseal_core::policy::InForce;
 use kseal_core::reconcile::{Group, Own};
+use kseal_core::tokens::{Surroundings, pem};
 use kseal_crypto::sealed_secrets::RsaSize;
+use kube::Config;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,6 +35,7 @@ use crate::logging;
 use crate::metrics::Metrics;
 use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
+use crate::tokens::{TokenKeeper, TokenSettings, keep_tokens};
 
 /// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
 /// allocator's.
@@ -106,7 +109,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
     let (_policies, in_force) = watch::channel(InForce::default());
-    let _guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
+    let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();
@@ -156,6 +159,16 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
             clock: settings::now,
             metrics: metrics.clone(),
         };
+        let tokens = TokenKeeper {
+            client: client.clone(),
+            api: Api::new(client.clone()),
+            settings: token_settings(&settings, &config),
+            guard: guard.clone(),
+            clock: settings::now,
+            jitter: settings::jitter,
+            suffix: settings::suffix,
+            metrics: metrics.clone(),
+        };
         let context = engine::Context {
             client: client.clone(),
             api: Api::new(client.clone()),
@@ -172,6 +185,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
                 keys::keep(keeper, settings::rng(), term.clone()),
                 keys::tell_usage(teller, term.clone()),
                 rewrap(rewrapper, term.clone()),
+                keep_tokens(tokens, term.clone()),
                 engine::run(context, term)
             );
         }
@@ -218,6 +232,20 @@ fn engine_settings(settings: &Settings) -> engine::Settings {
         groups: [Group::Native].into_iter().chain(upstream).collect(),
         workers: settings.workers,
         cores: cores(),
+    }
+}
+
+fn token_settings(settings: &Settings, config: &Config) -> TokenSettings {
+    TokenSettings {
+        is_on: settings.service_account_tokens,
+        namespaces: settings.watch_namespaces.clone(),
+        surroundings: Surroundings {
+            own_namespace: settings.namespace.clone(),
+            server: settings.kubeconfig_server.clone(),
+            cluster: settings.cluster_name.clone(),
+            // Where a connection is made without, the certificate is one that everybody trusts.
+            authority: config.root_cert.as_deref().filter(|authority| !authority.is_empty()).map(pem),
+        },
     }
 }
 
