@@ -26,6 +26,8 @@ pub struct Metrics(Arc<Inner>);
 
 type Count<L> = Family<L, Counter<u64, AtomicU64>>;
 type Level<L> = Family<L, Gauge>;
+/// Of what is not shown where there is none.
+type Nothing = [(&'static str, &'static str); 0];
 
 struct Inner {
     registry: Registry,
@@ -54,6 +56,9 @@ struct Inner {
     policy_in_force: Level<PolicyName>,
     cluster_sealed_secrets: Level<Stand>,
     cluster_sealed_secret_namespaces: Level<Stand>,
+    service_account_tokens: Level<Tokens>,
+    token_renewals: Count<Renewals>,
+    token_expiry: Level<Nothing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -121,6 +126,17 @@ struct PolicyName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Stand {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tokens {
+    mode: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Renewals {
+    result: &'static str,
 }
 
 /// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
@@ -196,6 +212,25 @@ impl Metrics {
                 into,
                 "cluster_sealed_secret_namespaces",
                 "Namespaces that shall have a ClusterSealedSecret's Secret, by the state that it is in",
+                Family::default(),
+            ),
+            service_account_tokens: add(
+                into,
+                "service_account_tokens",
+                "ServiceAccountTokens by mode and the state that they are in",
+                Family::default(),
+            ),
+            token_renewals: add(
+                into,
+                "token_renewals",
+                "Tokens of ServiceAccounts that were published, or could not be",
+                Family::default(),
+            ),
+            token_expiry: add_with(
+                into,
+                "token_expiry_timestamp",
+                "When the first of the published tokens expires",
+                Unit::Seconds,
                 Family::default(),
             ),
             registry: made,
@@ -330,6 +365,27 @@ impl Metrics {
         self.0.cluster_sealed_secret_namespaces.get_or_create(&Stand { state }).set(level(count));
     }
 
+    /// How many ServiceAccountTokens there are, by mode and state; others are forgotten.
+    pub fn service_account_tokens(&self, counts: impl Iterator<Item = ((&'static str, &'static str), usize)>) {
+        self.0.service_account_tokens.clear();
+        for ((mode, state), count) in counts {
+            self.0.service_account_tokens.get_or_create(&Tokens { mode, state }).set(level(count));
+        }
+    }
+
+    /// A token was `published`, or that `failed`.
+    pub fn token_renewed(&self, result: &'static str) {
+        self.0.token_renewals.get_or_create(&Renewals { result }).inc();
+    }
+
+    /// When the first of the published tokens expires, in seconds since 1970; none where none does.
+    pub fn token_expiry(&self, expiry: Option<i64>) {
+        self.0.token_expiry.clear();
+        if let Some(expiry) = expiry {
+            self.0.token_expiry.get_or_create(&[]).set(expiry);
+        }
+    }
+
     /// The API server answered with `code`, or not at all: 0.
     pub(crate) fn api_requested(&self, verb: &'static str, resource: &'static str, code: u16) {
         self.0.api_requests.get_or_create(&Request { verb, resource, code: code.into() }).inc();
@@ -397,6 +453,10 @@ mod tests {
         metrics.policy_in_force("kseal-rewrap-requests", true);
         metrics.cluster_sealed_secrets("ready", 2);
         metrics.cluster_sealed_secret_namespaces("failing", 3);
+        metrics.service_account_tokens([(("Bound", "failing"), 1)].into_iter());
+        metrics.service_account_tokens([(("Bound", "ready"), 2)].into_iter());
+        metrics.token_renewed("published");
+        metrics.token_expiry(Some(1_795_323_600));
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -426,11 +486,18 @@ mod tests {
             "kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 1",
             "kseal_cluster_sealed_secrets{state=\"ready\"} 2",
             "kseal_cluster_sealed_secret_namespaces{state=\"failing\"} 3",
+            "kseal_service_account_tokens{mode=\"Bound\",state=\"ready\"} 2",
+            "kseal_token_renewals_total{result=\"published\"} 1",
+            "kseal_token_expiry_timestamp_seconds 1795323600",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("kold"), "what is not counted any more is not shown");
+        metrics.token_expiry(None);
+        metrics.service_account_tokens(std::iter::empty());
+        let text = metrics.encode();
+        assert!(!text.contains("expiry_timestamp_seconds ") && !text.contains("mode="));
     }
 
     #[test]

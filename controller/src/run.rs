@@ -1,5 +1,7 @@
 //! What the program does, from its arguments to its end.
 
+mod leader;
+
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -12,8 +14,9 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use kseal_core::policy::{InForce, Policy};
-use kseal_core::reconcile::{Group, Own};
+use kseal_core::tokens::{Surroundings, pem};
 use kseal_crypto::sealed_secrets::RsaSize;
+use kube::Config;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,17 +27,15 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
-use crate::cluster_sealed::{ClusterSealer, seal_clusters};
-use crate::engine;
 use crate::guard::{self, Guard};
 use crate::http::{self, Endpoints};
-use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
+use crate::keys::{self, KeySettings, UpstreamKeys};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::pull_claims::Hindrances;
-use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
+use crate::tokens::TokenSettings;
+use leader::Leader;
 
 /// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
 /// allocator's.
@@ -119,82 +120,19 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
 
     // On a connection of its own, which no crowd of requests is in the way of.
     let election = election(&settings, Api::new(connect(&config, metrics.clone())?), metrics.clone());
-    let allowed = cluster_sealed_secrets(&settings);
-    let candidacy = campaign(election, stop, |term| {
-        let keeper = Keeper {
-            api: Api::new(client.clone()),
-            settings: key_settings.clone(),
-            held: keys.clone(),
-            published: published.clone(),
-            clock: settings::now,
-            metrics: metrics.clone(),
-        };
-        let (counted, needs) = watch::channel(None);
-        let (counted_beside, needs_beside) = watch::channel(None);
-        // Where there are none, nothing need be waited for.
-        let (claims, claimed) = watch::channel(allowed.is_empty().then(Arc::default));
-        let (hindered, hindrances) = watch::channel(Hindrances::default());
-        let teller = UsageTeller {
-            api: Api::new(client.clone()),
-            namespace: settings.namespace.clone(),
-            watched: settings.watch_namespaces.clone(),
-            needs: [needs, needs_beside],
-            held: keys.clone(),
-            published: published.clone(),
-            clock: settings::now,
-            metrics: metrics.clone(),
-        };
-        let rewrapper = Rewrapper {
-            client: client.clone(),
-            api: Api::new(client.clone()),
-            settings: rewrap_settings(&settings),
-            held: keys.clone(),
-            guard: guard.clone(),
-            clock: settings::now,
-            metrics: metrics.clone(),
-        };
-        let context = engine::Context {
-            guard: guard.clone(),
-            cluster_claims: claimed,
-            hindrances: hindered,
-            client: client.clone(),
-            api: Api::new(client.clone()),
-            keys: keys.clone(),
-            needs: counted,
-            published: published.clone(),
-            metrics: metrics.clone(),
-            clock: settings::now,
-            jitter: settings::jitter,
-            settings: engine_settings(&settings),
-        };
-        let cluster_sealer = ClusterSealer {
-            client: client.clone(),
-            api: Api::new(client.clone()),
-            own: own(&settings),
-            allowed: allowed.clone(),
-            pulls: settings.image_pull_secrets,
-            guard: guard.clone(),
-            keys: keys.clone(),
-            needs: counted_beside,
-            claims,
-            hindrances,
-            clock: settings::now,
-            jitter: settings::jitter,
-            metrics: metrics.clone(),
-        };
-        let looked = looked.clone();
-        async move {
-            // Else what is honoured would be told that its policy is missing, for a moment after each start.
-            term.run_until_cancelled(looked.cancelled()).await;
-            join!(
-                keys::keep(keeper, settings::rng(), term.clone()),
-                keys::tell_usage(teller, term.clone()),
-                rewrap(rewrapper, term.clone()),
-                seal_clusters(cluster_sealer, term.clone()),
-                engine::run(context, term)
-            );
-        }
-    });
+    let leader = Leader {
+        allowed: cluster_sealed_secrets(&settings),
+        tokens: token_settings(&settings, &config),
+        keys: key_settings.clone(),
+        settings: settings.clone(),
+        client: client.clone(),
+        held: keys,
+        published,
+        guard,
+        looked: looked.clone(),
+        metrics: metrics.clone(),
+    };
+    let candidacy = campaign(election, stop, |term| leader.lead(term));
     // The endpoints answer until the lease is handed over.
     select! {
         () = candidacy => {}
@@ -252,23 +190,6 @@ fn relied_on(settings: &Settings) -> Vec<Policy> {
     Policy::ALL.into_iter().filter(is_on).collect()
 }
 
-fn rewrap_settings(settings: &Settings) -> RewrapSettings {
-    RewrapSettings {
-        requests: settings.rewrap_requests,
-        objects: settings.rewrap_objects,
-        objects_after: settings.rewrap_objects_after,
-        namespaces: settings.watch_namespaces.clone(),
-    }
-}
-
-fn own(settings: &Settings) -> Own {
-    Own {
-        namespace: settings.namespace.clone(),
-        upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
-        makes_tokens: settings.service_account_tokens,
-    }
-}
-
 /// Which of them are opened. A controller of some namespaces has no right to the others, nor to know of them.
 fn cluster_sealed_secrets(settings: &Settings) -> Vec<String> {
     let names = &settings.cluster_sealed_secrets;
@@ -279,15 +200,17 @@ fn cluster_sealed_secrets(settings: &Settings) -> Vec<String> {
     Vec::new()
 }
 
-fn engine_settings(settings: &Settings) -> engine::Settings {
-    let upstream = (settings.sealed_secrets != SealedSecrets::Off).then_some(Group::Upstream);
-    engine::Settings {
-        own: own(settings),
-        attaches: settings.image_pull_secrets,
+fn token_settings(settings: &Settings, config: &Config) -> TokenSettings {
+    TokenSettings {
+        is_on: settings.service_account_tokens,
         namespaces: settings.watch_namespaces.clone(),
-        groups: [Group::Native].into_iter().chain(upstream).collect(),
-        workers: settings.workers,
-        cores: cores(),
+        surroundings: Surroundings {
+            own_namespace: settings.namespace.clone(),
+            server: settings.kubeconfig_server.clone(),
+            cluster: settings.cluster_name.clone(),
+            // Where a connection is made without, the certificate is one that everybody trusts.
+            authority: config.root_cert.as_deref().filter(|authority| !authority.is_empty()).map(pem),
+        },
     }
 }
 
