@@ -40,7 +40,8 @@ fn wanted() -> Result<String> {
     let mut text = HEAD.to_owned();
     for policy in Policy::ALL {
         let found = find(policy.name())?;
-        text += &format!("{} {}\n", policy.name(), digest(&found[0], &found[1], names::SYSTEM_NAMESPACE));
+        let digest = digest(&found[0], &found[1], names::SYSTEM_NAMESPACE);
+        text.extend([policy.name(), " ", &digest, "\n"]);
     }
     Ok(text + LAST + last)
 }

@@ -129,12 +129,18 @@ enum State {
     Unseen(&'static str),
 }
 
+/// An object that is there.
+enum Found {
+    Live(Live),
+    /// It cannot be read.
+    Strange,
+}
+
 /// What is known of one object.
 #[derive(Default)]
 struct Slot {
-    /// As it was when it was seen last; none where it is not there, or cannot be read.
-    live: Option<Live>,
-    is_there: bool,
+    /// As it was when it was seen last; none where it is not there.
+    found: Option<Found>,
     /// Whether a list was whole, once.
     is_listed: bool,
     /// Whether a list has begun that is not whole yet.
@@ -164,12 +170,13 @@ impl<'f> Followed<'f> {
             // What was known holds until the list is whole, unless it was lost before.
             Event::Started => (slot.is_listing, slot.is_named) = (true, false),
             Event::Present { object, .. } => {
-                (slot.live, slot.is_there, slot.is_named) = (Live::read(object), true, true);
+                slot.found = Some(Live::read(object).map_or(Found::Strange, Found::Live));
+                slot.is_named = true;
             }
-            Event::Gone { .. } => (slot.live, slot.is_there) = (None, false),
+            Event::Gone { .. } => slot.found = None,
             Event::Synced { .. } => {
                 if !slot.is_named {
-                    (slot.live, slot.is_there) = (None, false);
+                    slot.found = None;
                 }
                 (slot.is_listed, slot.is_listing, slot.lost) = (true, false, None);
             }
@@ -196,10 +203,10 @@ impl<'f> Followed<'f> {
         if !rule.is_listed || !binding.is_listed {
             return None;
         }
-        Some(match (&rule.live, &binding.live) {
-            _ if !rule.is_there => State::Missing(Part::Policy),
-            _ if !binding.is_there => State::Missing(Part::Binding),
-            (Some(rule), Some(binding)) => {
+        Some(match (&rule.found, &binding.found) {
+            (None, _) => State::Missing(Part::Policy),
+            (_, None) => State::Missing(Part::Binding),
+            (Some(Found::Live(rule)), Some(Found::Live(binding))) => {
                 since(policy, rule, binding, self.own_namespace).map_or(State::Other, State::InForce)
             }
             _ => State::Other,

@@ -216,6 +216,41 @@ fn what_is_for_all_namespaces_wants_the_right_in_all_of_them() {
     });
 }
 
+/// Comparing specs costs, and what costs too much is refused.
+#[test]
+fn the_largest_objects_are_looked_at_too() {
+    run(async {
+        let cluster = installed().await?;
+        let namespace = cluster.namespace("large").await?;
+        let rights = [GETS_TOKENS, CREATES_SECRETS, READS_SECRETS, PATCHES_ACCOUNTS];
+        let ann = user(cluster, Some(&namespace), "ann", &writes_and(&rights)).await?;
+        let eve = user(cluster, Some(&namespace), "eve", WRITES).await?;
+        let many: Vec<(String, String)> = (0..4_096)
+            .map(|number| (format!("{}-{number}", "i".repeat(100)), format!("ks1.d{}", "a".repeat(150))))
+            .collect();
+        let long = vec![("item".to_owned(), format!("ks1.d{}", "a".repeat(1_200_000)))];
+        for (name, items) in [("many", many), ("long", long)] {
+            let items: serde_json::Map<String, Value> =
+                items.into_iter().map(|(key, text)| (key, json!(text))).collect();
+            let mut objects = [native(&namespace, name, &typed(TOKEN_TYPE)), upstream(&namespace, name, &json!({}))];
+            objects[0]["spec"]["imagePullSecret"] = json!({"serviceAccounts": {"all": true}});
+            objects[1]["spec"]["template"] = json!({
+                "type": TOKEN_TYPE, "metadata": {"annotations": {"kseal.dev/image-pull-secret-for": "*"}},
+            });
+            for object in &mut objects {
+                object["spec"]["encryptedData"] = json!(items);
+                ann.create(object).await?;
+                let path = path(object);
+                eve.merge(&path, &json!({"metadata": {"labels": {"a": "b"}}})).await?;
+                let change = json!({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}});
+                refused(eve.merge(&path, &change).await, "needs the right to")?;
+                ann.merge(&path, &change).await?;
+            }
+        }
+        Ok(())
+    });
+}
+
 /// It may do none of what these objects ask for, and has to take owners and finalizers off.
 #[test]
 fn the_garbage_collector_can_do_its_work() {
