@@ -61,6 +61,10 @@ fn what_may_not_be_is_not_done_and_the_object_says_why() {
         ensure!(world.secret("one").await?["metadata"]["resourceVersion"] == version, "what was right stays");
         world.apply(ITEMS).await?;
         world.ready(1).await?;
+
+        // The example is one that the API server takes.
+        let example = ["apply", "--dry-run=server", "-f", "examples/cluster-sealed-secret.yaml"];
+        cluster.kubectl(example).run().await?;
         Ok(())
     });
 }
