@@ -4,6 +4,8 @@
 //! server's own words are never repeated: an admission plugin may quote what it was sent. What is passed on are the code,
 //! the reason, the fields, and from the words only what is known to be one of the server's own phrases.
 
+mod whole;
+
 use std::time::Duration;
 
 use bytes::Bytes;

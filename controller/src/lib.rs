@@ -19,6 +19,7 @@ mod secrets;
 pub mod settings;
 #[cfg(test)]
 mod testing;
+pub mod tokens;
 pub mod watch;
 
 pub use run::run;

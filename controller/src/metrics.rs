@@ -26,6 +26,8 @@ pub struct Metrics(Arc<Inner>);
 
 type Count<L> = Family<L, Counter<u64, AtomicU64>>;
 type Level<L> = Family<L, Gauge>;
+/// Of what is not shown where there is none.
+type Nothing = [(&'static str, &'static str); 0];
 
 struct Inner {
     registry: Registry,
@@ -39,6 +41,7 @@ struct Inner {
     body: Gauge,
     private_key_operations: Count<Suite>,
     secret_writes: Count<Verb>,
+    account_writes: Counter,
     status_writes: Counter,
     events: Counter,
     watch_lost: Count<Lost>,
@@ -50,8 +53,12 @@ struct Inner {
     rewraps: Count<Rewraps>,
     key_objects: Level<Key>,
     key_claims: Level<Key>,
+    policy_in_force: Level<PolicyName>,
     cluster_sealed_secrets: Level<Stand>,
     cluster_sealed_secret_namespaces: Level<Stand>,
+    service_account_tokens: Level<Tokens>,
+    token_renewals: Count<Renewals>,
+    token_expiry: Level<Nothing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -112,8 +119,24 @@ struct Rewraps {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyName {
+    policy: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Stand {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tokens {
+    mode: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Renewals {
+    result: &'static str,
 }
 
 /// The one label that is no word of the program's own: the fingerprint of a key that is held or published, or that an object
@@ -146,6 +169,12 @@ impl Metrics {
                 Family::default(),
             ),
             secret_writes: add(into, "secret_writes", "Secrets written, by verb", Family::default()),
+            account_writes: add(
+                into,
+                "service_account_writes",
+                "Changes of the imagePullSecrets of ServiceAccounts",
+                Counter::default(),
+            ),
             status_writes: add(into, "status_writes", "Statuses written", Counter::default()),
             events: add(into, "events", "Events written", Counter::default()),
             watch_lost: add(into, "watch_lost", "Watches that broke or were refused", Family::default()),
@@ -167,6 +196,12 @@ impl Metrics {
             ),
             key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
             key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
+            policy_in_force: add(
+                into,
+                "policy_in_force",
+                "1 where an admission policy that is relied on is as it should be",
+                Family::default(),
+            ),
             cluster_sealed_secrets: add(
                 into,
                 "cluster_sealed_secrets",
@@ -177,6 +212,25 @@ impl Metrics {
                 into,
                 "cluster_sealed_secret_namespaces",
                 "Namespaces that shall have a ClusterSealedSecret's Secret, by the state that it is in",
+                Family::default(),
+            ),
+            service_account_tokens: add(
+                into,
+                "service_account_tokens",
+                "ServiceAccountTokens by mode and the state that they are in",
+                Family::default(),
+            ),
+            token_renewals: add(
+                into,
+                "token_renewals",
+                "Tokens of ServiceAccounts that were published, or could not be",
+                Family::default(),
+            ),
+            token_expiry: add_with(
+                into,
+                "token_expiry_timestamp",
+                "When the first of the published tokens expires",
+                Unit::Seconds,
                 Family::default(),
             ),
             registry: made,
@@ -238,6 +292,11 @@ impl Metrics {
         self.0.secret_writes.get_or_create(&Verb { verb }).inc();
     }
 
+    /// The `imagePullSecrets` of a ServiceAccount were changed.
+    pub fn account_written(&self) {
+        self.0.account_writes.inc();
+    }
+
     /// A status was written.
     pub fn status_written(&self) {
         self.0.status_writes.inc();
@@ -291,6 +350,11 @@ impl Metrics {
         }
     }
 
+    /// Whether an admission policy is in force as it should be.
+    pub fn policy_in_force(&self, policy: &'static str, is_in_force: bool) {
+        self.0.policy_in_force.get_or_create(&PolicyName { policy }).set(is_in_force.into());
+    }
+
     /// How many ClusterSealedSecrets are in `state`.
     pub fn cluster_sealed_secrets(&self, state: &'static str, count: usize) {
         self.0.cluster_sealed_secrets.get_or_create(&Stand { state }).set(level(count));
@@ -299,6 +363,27 @@ impl Metrics {
     /// In how many namespaces the Secrets of ClusterSealedSecrets are in `state`.
     pub fn cluster_sealed_secret_namespaces(&self, state: &'static str, count: usize) {
         self.0.cluster_sealed_secret_namespaces.get_or_create(&Stand { state }).set(level(count));
+    }
+
+    /// How many ServiceAccountTokens there are, by mode and state; others are forgotten.
+    pub fn service_account_tokens(&self, counts: impl Iterator<Item = ((&'static str, &'static str), usize)>) {
+        self.0.service_account_tokens.clear();
+        for ((mode, state), count) in counts {
+            self.0.service_account_tokens.get_or_create(&Tokens { mode, state }).set(level(count));
+        }
+    }
+
+    /// A token was `published`, or that `failed`.
+    pub fn token_renewed(&self, result: &'static str) {
+        self.0.token_renewals.get_or_create(&Renewals { result }).inc();
+    }
+
+    /// When the first of the published tokens expires, in seconds since 1970; none where none does.
+    pub fn token_expiry(&self, expiry: Option<i64>) {
+        self.0.token_expiry.clear();
+        if let Some(expiry) = expiry {
+            self.0.token_expiry.get_or_create(&[]).set(expiry);
+        }
     }
 
     /// The API server answered with `code`, or not at all: 0.
@@ -365,8 +450,13 @@ mod tests {
         metrics.rewrapped("request", 3, 1);
         metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
         metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
+        metrics.policy_in_force("kseal-rewrap-requests", true);
         metrics.cluster_sealed_secrets("ready", 2);
         metrics.cluster_sealed_secret_namespaces("failing", 3);
+        metrics.service_account_tokens([(("Bound", "failing"), 1)].into_iter());
+        metrics.service_account_tokens([(("Bound", "ready"), 2)].into_iter());
+        metrics.token_renewed("published");
+        metrics.token_expiry(Some(1_795_323_600));
         let text = metrics.encode();
         for line in [
             concat!("kseal_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
@@ -393,13 +483,21 @@ mod tests {
             "kseal_rewraps_total{kind=\"request\",result=\"refused\"} 1",
             "kseal_key_objects{key=\"k1\"} 5",
             "kseal_key_claims{key=\"k1\"} 2",
+            "kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 1",
             "kseal_cluster_sealed_secrets{state=\"ready\"} 2",
             "kseal_cluster_sealed_secret_namespaces{state=\"failing\"} 3",
+            "kseal_service_account_tokens{mode=\"Bound\",state=\"ready\"} 2",
+            "kseal_token_renewals_total{result=\"published\"} 1",
+            "kseal_token_expiry_timestamp_seconds 1795323600",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("kold"), "what is not counted any more is not shown");
+        metrics.token_expiry(None);
+        metrics.service_account_tokens(std::iter::empty());
+        let text = metrics.encode();
+        assert!(!text.contains("expiry_timestamp_seconds ") && !text.contains("mode="));
     }
 
     #[test]

@@ -153,6 +153,15 @@ pub fn jitter() -> f64 {
     f64::from(rng().next_u32()) / f64::from(u32::MAX)
 }
 
+/// Eight letters and digits that nobody can guess, for a name that never was.
+#[must_use]
+pub fn suffix() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut random = [0; 8];
+    rng().fill_bytes(&mut random);
+    random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use kseal_api::{
     CreationPolicy, DataKey, ImagePullSecret, RewrapFailure, RewrapObject, RewrapRequestSpec, RewrapRequestStatus,
     RewrappedObject, Scope, SealedFor, SealedSecretSpec, Selection, Target, Template, TemplateMetadata, crd, names,
 };
+use kseal_core::policy::Policy;
 use kseal_crypto::envelope;
 use kseal_manifest::Manifest;
 use serde_json::{Value, json};
@@ -240,8 +241,32 @@ fn the_controller_may_do_what_it_does_and_no_more() {
     let keys = ["/secrets []: create get list patch watch", "/events []: create"];
     assert_eq!(rules(&object("namespaced/role.yaml", "Role")), strings(&keys));
     // What is switched on apart.
+    let component = |name: &str| rules(&object(&format!("components/{name}/controller.yaml"), "ClusterRole"));
+    // Each may look at the policy that it relies on, and at no other.
+    let with_guard = |rules: &[&str], policy: Policy| {
+        let resources = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"];
+        let rule = |it| format!("admissionregistration.k8s.io/{it} [{}]: get list watch", policy.name());
+        strings(rules).into_iter().chain(resources.map(rule)).collect::<BTreeSet<String>>()
+    };
     let requests = ["kseal.dev/rewraprequests []: delete get list watch", "kseal.dev/rewraprequests/status []: patch"];
-    assert_eq!(rules(&object("components/rewrap-requests/controller.yaml", "ClusterRole")), strings(&requests));
+    assert_eq!(component("rewrap-requests"), with_guard(&requests, Policy::RewrapRequests));
+    let pulls = ["/serviceaccounts []: get list patch watch"];
+    assert_eq!(component("image-pull-secrets"), with_guard(&pulls, Policy::ImagePullSecrets));
+    let tokens = [
+        "kseal.dev/serviceaccounttokens []: get list watch",
+        "kseal.dev/serviceaccounttokens/status []: patch",
+        "/serviceaccounts []: get list watch",
+        "/serviceaccounts/token []: create",
+        "/secrets []: delete",
+    ];
+    assert_eq!(component("service-account-tokens"), with_guard(&tokens, Policy::ServiceAccountTokens));
+    let everywhere = [
+        "kseal.dev/clustersealedsecrets []: get list watch",
+        "kseal.dev/clustersealedsecrets/status []: patch",
+        "/namespaces []: get list watch",
+        "/secrets []: delete",
+    ];
+    assert_eq!(component("cluster-sealed-secrets"), with_guard(&everywhere, Policy::ClusterSealedSecrets));
     let objects = ["kseal.dev/sealedsecrets []: patch"];
     assert_eq!(rules(&object("components/rewrap-objects/controller.yaml", "ClusterRole")), strings(&objects));
 }

@@ -20,6 +20,7 @@ mod secret_body;
 mod selector;
 #[cfg(test)]
 mod testing;
+pub mod tokens;
 
 pub use bundle::{Bundle, BundleError};
 pub use key_secret::{KeySecret, KeySecretError};

@@ -4,7 +4,9 @@
 //! The Secret that it asks for is compared with a [`LiveSecret`], of which only the metadata is ever seen: [`ownership()`]
 //! says whether it may be written, [`body`] and [`patch`] say with which octets, and [`status`] what to tell.
 
+mod account;
 mod annotations;
+mod asks;
 pub mod body;
 pub mod cluster;
 pub mod event;
@@ -19,6 +21,8 @@ mod sighting;
 pub mod status;
 mod trouble;
 
+pub use account::{Account, AccountChange};
+pub use asks::Asks;
 pub use cluster::{ClusterMark, ClusterObserved, ClusterRequest, secrets_digest};
 pub use forbidden::{Own, forbidden};
 pub use hash::{Digest, Uid};

@@ -45,7 +45,11 @@ impl World {
     fn with(allowed: &[&str], policies_elsewhere: bool) -> Self {
         let (in_force, guarded) = watch::channel(InForce::default());
         let rules = Rules {
-            own: Own { namespace: "kseal-system".into(), upstream_key_prefix: "sealed-secrets-key".into() },
+            own: Own {
+                namespace: "kseal-system".into(),
+                upstream_key_prefix: "sealed-secrets-key".into(),
+                makes_tokens: true,
+            },
             allowed: allowed.iter().map(|name| (*name).to_owned()).collect(),
             pulls: true,
             guard: Guard::new(guarded, policies_elsewhere),

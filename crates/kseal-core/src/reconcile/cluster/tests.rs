@@ -19,7 +19,7 @@ fn sealed(key: &PrivateKey, name: &str) -> Value {
 }
 
 fn own() -> Own {
-    Own { namespace: "kseal-system".into(), upstream_key_prefix: "sealed-secrets-key".into() }
+    Own { namespace: "kseal-system".into(), upstream_key_prefix: "sealed-secrets-key".into(), makes_tokens: true }
 }
 
 fn problem(spec: &Value) -> Option<&'static str> {

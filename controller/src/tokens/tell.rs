@@ -1,0 +1,46 @@
+//! What is told: the status where it changes, and then the event that belongs to that. A status that cannot be written is tried
+//! again for ever, and must not bring an event each time.
+
+use std::time::Duration;
+
+use kseal_core::tokens::{Event, TokenObject, status};
+use zeroize::Zeroizing;
+
+use super::Tokens;
+use crate::api::PatchKind;
+use crate::secrets::trouble;
+
+impl Tokens {
+    /// Fails with what the server asks us to wait.
+    pub(super) async fn tell(
+        &self,
+        object: &TokenObject,
+        outcome: &status::Outcome<'_>,
+        repaired: bool,
+    ) -> Result<(), Option<Duration>> {
+        let now = (self.keeper.clock)();
+        let seconds = crate::keys::seconds(now);
+        let event = Event::of(object, outcome, repaired);
+        if let Some(body) = status::patch(object, outcome, &seconds) {
+            let path = format!("{}/{}/status", status::collection(Some(&object.namespace)), object.name);
+            self.keeper.metrics.status_written();
+            match self.keeper.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
+                Ok(_) => {}
+                // It is gone: the watch tells.
+                Err(error) if error.code() == 404 => return Ok(()),
+                Err(error) => {
+                    tracing::debug!(category = error.category(), "cannot write a status");
+                    return Err(Some(trouble(&error).1.unwrap_or_default()));
+                }
+            }
+        }
+        if let Some(event) = event {
+            let body = event.body(object, &format!("{:x}", now.as_nanosecond()), &seconds);
+            let path = format!("/api/v1/namespaces/{}/events", object.namespace);
+            self.keeper.metrics.event_written();
+            // An event that is lost is no reason to do the work again.
+            drop(self.keeper.api.create(&path, Zeroizing::new(body.into_bytes())).await);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,296 @@
+//! One job: look, decide, take the step, look again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kseal_api::names;
+use kseal_core::policy::Policy;
+use kseal_core::reconcile::{Retry, Trouble};
+use kseal_core::tokens::{
+    Account, Obstacle, Publication, Record, SecretMetadata, Step, TokenObject, View, WholeSecret, body, decide,
+    eligible, status,
+};
+use serde_json::value::RawValue;
+
+use super::state::{Done, Finished, Job, Settled};
+use super::{Tokens, accounts};
+use crate::api::{ApiError, PatchKind, RefusalHint};
+use crate::pages::{Page, page};
+use crate::secrets::{TERMINATING, secrets, trouble, unreadable};
+
+/// So many steps are taken at once. The longest way has five; more come of others who write at the same time.
+const STEPS: u32 = 12;
+/// That the server is not well, or that Kubernetes has not filled a Secret, is told only where it did not help to wait.
+const PATIENCE: u32 = 3;
+/// Of the Secrets with our label, so many come at once.
+const PAGE: u16 = 500;
+
+/// What stands in the way, and for how long the server asks us to wait.
+type Refused = (Obstacle, Option<Duration>);
+
+/// What is there.
+struct Look {
+    published: Option<WholeSecret>,
+    others: Vec<SecretMetadata>,
+    account: Option<Account>,
+    sources: Vec<WholeSecret>,
+}
+
+/// What a step came to.
+enum Taken {
+    /// Something was written, or has changed meanwhile.
+    LookAgain { written: bool },
+    /// All is right.
+    Rest { record: Box<Record>, until: Option<i64> },
+}
+
+impl Tokens {
+    pub(super) async fn reconcile(&self, job: &Job) -> Finished {
+        let finished = |done| Finished { done, settled: None, written: false };
+        let object = match self.read(job).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return finished(Done::Left),
+            Err(error) => {
+                let (_, after) = trouble(&error);
+                return finished(again(after));
+            }
+        };
+        if object.uid != job.uid || object.deleting || object.paused {
+            return finished(Done::Left);
+        }
+        let mut settled = None;
+        let mut written = false;
+        let outcome = self.work_on(&object, &mut settled, &mut written).await;
+        let done = match outcome {
+            Ok((record, until)) => {
+                let who = settled.as_ref().and_then(|(_, who)| who.as_deref());
+                let answered = job.drifted && (written || job.written);
+                let contested_by = (job.contested && answered).then(|| who.unwrap_or("someone"));
+                let outcome = status::Outcome::Right { record: &record, contested_by };
+                match self.tell(&object, &outcome, answered).await {
+                    Ok(()) => Done::Right { until, expires: record.expires },
+                    Err(after) => again(after),
+                }
+            }
+            Err((obstacle, after)) => self.tell_wrong(job, &object, &obstacle, after).await,
+        };
+        Finished { done, settled: settled.map(|(settled, _)| settled), written }
+    }
+
+    /// The object as it is now; none if it is gone.
+    async fn read(&self, job: &Job) -> Result<Option<TokenObject>, ApiError> {
+        let (namespace, name) = &job.name;
+        match self.keeper.api.get(&format!("{}/{name}", status::collection(Some(namespace)))).await {
+            Ok(body) => Ok(TokenObject::read(&body)),
+            Err(error) if error.code() == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Step after step, until all is right or something stands in the way. `settled`: what was seen last, and who else wrote the
+    /// published Secret.
+    async fn work_on(
+        &self,
+        object: &TokenObject,
+        settled: &mut Option<(Settled, Option<String>)>,
+        written: &mut bool,
+    ) -> Result<(Box<Record>, Option<i64>), Refused> {
+        for _ in 0..STEPS {
+            let look = self.look(object).await?;
+            let who = look.published.as_ref().and_then(|secret| secret.metadata.last_foreign_manager());
+            let who = who.map(ToOwned::to_owned).or_else(|| settled.take().and_then(|(_, who)| who));
+            *settled = Some((look.settled(object), who));
+            match self.take(object, &look).await? {
+                Taken::LookAgain { written: now } => *written |= now,
+                Taken::Rest { record, until } => return Ok((record, until)),
+            }
+        }
+        let text = "the Secrets changed under our hands, again and again".to_owned();
+        Err((Trouble::Api { category: "conflict", text, retry: Retry::Backoff }.into(), None))
+    }
+
+    /// Whose token it is, and whether that consents, is read after what can be read before.
+    async fn look(&self, object: &TokenObject) -> Result<Look, Refused> {
+        let api = &self.keeper.api;
+        let of_namespace = secrets(Some(&object.namespace));
+        let path = |name: &str| format!("{of_namespace}/{name}");
+        let others = self.labelled(object).await.map_err(refused)?;
+        let published = match &object.spec {
+            Some(_) => api.get_secret(&path(object.secret_name())).await.map_err(refused)?,
+            // What is no spec names no Secret.
+            None => None,
+        };
+        let account = self.account(object).await?;
+        let mut sources = Vec::new();
+        for secret in eligible(object, account.as_ref(), published.as_ref(), &others) {
+            sources.extend(api.get_secret(&path(&secret.name)).await.map_err(refused)?);
+        }
+        Ok(Look { published, others, account, sources })
+    }
+
+    /// The Secrets that have the object's label, but for the published one.
+    async fn labelled(&self, object: &TokenObject) -> Result<Vec<SecretMetadata>, ApiError> {
+        let selector = format!("{}={}", names::TOKEN_OF, object.uid);
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let path = page(&secrets(Some(&object.namespace)), PAGE, Some(("labelSelector", &selector)), &token);
+            let body = self.keeper.api.list_metadata(&path).await?;
+            let list: Page<&RawValue> = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+            let (items, next) = list.turn();
+            let read = items.filter_map(|item| SecretMetadata::read(item.get().as_bytes()));
+            found.extend(read.filter(|secret| secret.name != object.secret_name()));
+            if next.is_empty() {
+                return Ok(found);
+            }
+            token = next;
+        }
+    }
+
+    /// The ServiceAccount; none if it is not there.
+    async fn account(&self, object: &TokenObject) -> Result<Option<Account>, Refused> {
+        let Some(spec) = &object.spec else { return Ok(None) };
+        let path = format!("{}/{}", accounts(Some(&object.namespace)), spec.service_account_name);
+        match self.keeper.api.get_metadata(&path).await {
+            Ok(body) => Account::read(&body).map(Some).ok_or_else(|| (unreadable().into(), None)),
+            Err(error) if error.code() == 404 => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    async fn take(&self, object: &TokenObject, look: &Look) -> Result<Taken, Refused> {
+        let view = View {
+            object,
+            surroundings: &self.keeper.settings.surroundings,
+            policy: self.keeper.guard.check(Policy::ServiceAccountTokens, &object.created),
+            account: look.account.as_ref(),
+            published: look.published.as_ref(),
+            others: &look.others,
+            sources: &look.sources,
+            now: self.now().wall,
+            jitter: (self.keeper.jitter)(),
+        };
+        match decide(&view) {
+            Step::Stuck(obstacle) => Err((obstacle, None)),
+            Step::Await(name) => Err((Obstacle::NotFilled(name.to_owned()), None)),
+            Step::Rest { record, until } => Ok(Taken::Rest { record: Box::new(record), until }),
+            Step::CreateEmpty => self.create(object, body::empty(object)).await,
+            Step::CreateTokenSecret => self.create(object, body::token_secret(object, &(self.keeper.suffix)())).await,
+            Step::Request => self.request(&view).await,
+            Step::Publish(publication) => self.publish(&view, &publication).await,
+            Step::Delete(secret) => {
+                let path = format!("{}/{}", secrets(Some(&secret.namespace)), secret.name);
+                self.keeper.metrics.secret_written("delete");
+                let deleted = self.keeper.api.delete_version(&path, &secret.uid, &secret.resource_version).await;
+                let (namespace, name) = (&*object.namespace, &*secret.name);
+                tracing::debug!(namespace, name, done = deleted.is_ok(), "deleting a Secret whose time is over");
+                // What goes in its time is no answer to anybody.
+                Self::taken(deleted.map(drop)).map(|_| Taken::LookAgain { written: false })
+            }
+        }
+    }
+
+    async fn create(&self, object: &TokenObject, body: zeroize::Zeroizing<Vec<u8>>) -> Result<Taken, Refused> {
+        self.keeper.metrics.secret_written("create");
+        match self.keeper.api.create(&secrets(Some(&object.namespace)), body).await {
+            // There is no such namespace.
+            Err(error) if error.code() == 404 => Err(refused(error)),
+            other => Self::taken(other.map(drop)),
+        }
+    }
+
+    async fn request(&self, view: &View<'_>) -> Result<Taken, Refused> {
+        let (Some(account), Some(spec), Some(published)) = (view.account, &view.object.spec, view.published) else {
+            return Ok(Taken::LookAgain { written: false });
+        };
+        let of_namespace = accounts(Some(&view.object.namespace));
+        let path = format!("{of_namespace}/{}/token", spec.service_account_name);
+        let request = body::token_request(view.object, &account.uid, published);
+        match self.keeper.api.request_token(&path, request).await {
+            Ok(issued) => match Publication::of_issued(view, &issued) {
+                Some(publication) => self.publish(view, &publication).await,
+                None => Ok(Taken::LookAgain { written: false }),
+            },
+            Err(error) => Self::taken(Err(error)),
+        }
+    }
+
+    async fn publish(&self, view: &View<'_>, publication: &Publication) -> Result<Taken, Refused> {
+        let taken = match view.published {
+            None => self.create(view.object, body::whole(view.object, publication)).await,
+            Some(published) => {
+                let path = format!("{}/{}", secrets(Some(&view.object.namespace)), published.metadata.name);
+                self.keeper.metrics.secret_written("patch");
+                let body = body::patch(view.object, published, publication);
+                Self::taken(self.keeper.api.patch(&path, PatchKind::Json, body).await.map(drop))
+            }
+        };
+        if publication.is_new && matches!(taken, Ok(Taken::LookAgain { written: true })) {
+            let (namespace, name) = (&*view.object.namespace, &*view.object.name);
+            tracing::debug!(namespace, name, "published a token");
+            self.keeper.metrics.token_renewed("published");
+        }
+        taken
+    }
+
+    /// What has changed, or is gone, or is there already, is looked at again.
+    fn taken(answer: Result<(), ApiError>) -> Result<Taken, Refused> {
+        match answer {
+            Ok(()) => Ok(Taken::LookAgain { written: true }),
+            Err(error) => {
+                let hint = match &error {
+                    ApiError::Refused(refusal) => refusal.hint,
+                    ApiError::Unanswered => None,
+                };
+                let has_changed = matches!(error.code(), 404 | 409) || hint == Some(RefusalHint::PatchFailed);
+                if has_changed && hint != Some(RefusalHint::NamespaceTerminating) {
+                    return Ok(Taken::LookAgain { written: false });
+                }
+                Err(refused(error))
+            }
+        }
+    }
+
+    async fn tell_wrong(&self, job: &Job, object: &TokenObject, obstacle: &Obstacle, after: Option<Duration>) -> Done {
+        let category = obstacle.category();
+        if category == TERMINATING {
+            return Done::Left;
+        }
+        self.keeper.metrics.token_renewed("failed");
+        let for_filling = matches!(obstacle, Obstacle::NotFilled(_));
+        let by_policy = matches!(obstacle, Obstacle::Trouble(Trouble::PolicyMissing(_) | Trouble::OlderThanPolicy(_)));
+        let wrong = |after| Done::Wrong { retry: obstacle.retry(), after, by_policy, for_filling };
+        let (namespace, name) = (&*object.namespace, &*object.name);
+        let passing = for_filling || matches!(category, "unreachable" | "conflict" | "throttled" | "server");
+        if passing && job.attempts < PATIENCE {
+            tracing::debug!(namespace, name, category, "trying again");
+            return wrong(after);
+        }
+        let reason = obstacle.reason();
+        tracing::warn!(namespace, name, reason, why = obstacle.message(object), "the token is not as it should be");
+        match self.tell(object, &status::Outcome::Wrong(obstacle), false).await {
+            Ok(()) => wrong(after),
+            Err(wait) => again(after.max(wait)),
+        }
+    }
+}
+
+impl Look {
+    fn settled(&self, object: &TokenObject) -> Settled {
+        let published = self.published.iter().map(|secret| &secret.metadata);
+        let ours = published.chain(&self.others).filter(|secret| secret.belongs_to(object));
+        let version = |secret: &SecretMetadata| secret.resource_version.parse().unwrap_or(0);
+        let secrets: BTreeMap<_, _> =
+            ours.map(|secret| (secret.name.clone(), (secret.uid.clone(), version(secret)))).collect();
+        Settled { secrets, account: self.account.clone() }
+    }
+}
+
+fn again(after: Option<Duration>) -> Done {
+    Done::Wrong { retry: Retry::Backoff, after, by_policy: false, for_filling: false }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it takes the error's place")]
+fn refused(error: ApiError) -> Refused {
+    let (trouble, after) = trouble(&error);
+    (trouble.into(), after)
+}
