@@ -1,5 +1,7 @@
 //! ClusterSealedSecrets: one sealed Secret in every namespace that is selected, and in no other.
 
+#[path = "cluster_sealed/command_line.rs"]
+mod command_line;
 #[path = "cluster_sealed/drift.rs"]
 mod drift;
 #[path = "cluster_sealed/many.rs"]

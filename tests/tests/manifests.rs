@@ -262,9 +262,9 @@ fn the_controller_may_do_what_it_does_and_no_more() {
     ];
     assert_eq!(component("service-account-tokens"), with_guard(&tokens, Policy::ServiceAccountTokens));
     let everywhere = [
-        "kseal.dev/clustersealedsecrets []: get list watch",
+        "kseal.dev/clustersealedsecrets []: list watch",
         "kseal.dev/clustersealedsecrets/status []: patch",
-        "/namespaces []: get list watch",
+        "/namespaces []: list watch",
         "/secrets []: delete",
     ];
     assert_eq!(component("cluster-sealed-secrets"), with_guard(&everywhere, Policy::ClusterSealedSecrets));

@@ -1,15 +1,16 @@
 //! What is not done, and what is said then.
 
 use anyhow::{Result, ensure};
+use kseal_core::policy::Policy;
 use kseal_tests::{
-    cluster::{Cluster, ControllerOptions, Options, run, wait_until},
+    cluster::{AuditEvent, Cluster, ControllerOptions, Options, run, wait_until},
     site::{Keys, SOON, Site, condition},
 };
 use serde_json::{Value, json};
 
 use crate::{
     ITEMS,
-    world::{NAME, World, path, sealed_for},
+    world::{FOLDER, NAME, World, path, sealed_for},
 };
 
 async fn message(world: &World<'_>, reason: &str) -> Result<String> {
@@ -34,15 +35,18 @@ fn what_may_not_be_is_not_done_and_the_object_says_why() {
         let _controller = world.start(NAME).await?;
         world.holds("one", ITEMS).await?;
 
-        // Rights and keys are no texts.
         let of_type = |type_: &str| {
             let mut object = world.sealed(NAME, ITEMS)?;
             object["spec"]["template"] = json!({"type": type_});
             Ok::<Value, anyhow::Error>(object)
         };
+        // Rights and keys are no texts. Nor does the controller make them where no policy refuses them first.
+        let unguarded = ["delete", "validatingadmissionpolicybinding", "kseal-forbidden-types"];
+        cluster.kubectl(unguarded).run().await?;
         let version = world.secret("one").await?["metadata"]["resourceVersion"].clone();
         for type_ in ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token", "kseal.dev/sealing-key"] {
-            world.objects().apply(&of_type(type_)?).await?;
+            let object = of_type(type_)?;
+            wait_until("nothing refuses it", SOON, || world.objects().apply(&object)).await?;
             let said = message(&world, "ForbiddenType").await?;
             ensure!(said.contains(type_), "{said}");
         }
@@ -61,6 +65,10 @@ fn what_may_not_be_is_not_done_and_the_object_says_why() {
         ensure!(world.secret("one").await?["metadata"]["resourceVersion"] == version, "what was right stays");
         world.apply(ITEMS).await?;
         world.ready(1).await?;
+
+        // The example is one that the API server takes.
+        let example = ["apply", "--dry-run=server", "-f", "examples/cluster-sealed-secret.yaml"];
+        cluster.kubectl(example).run().await?;
         Ok(())
     });
 }
@@ -131,24 +139,89 @@ fn a_key_that_comes_later_opens_what_waits_and_is_counted_as_needed() {
 }
 
 #[test]
-fn without_the_policy_nothing_is_honoured() {
+fn without_the_policy_nothing_new_is_honoured_and_what_was_goes_on() {
     run(async {
         let cluster = Cluster::start(Options::default()).await?;
         let world = World::new(&cluster).await?;
+        let weaken = ["delete", "validatingadmissionpolicybinding", Policy::ClusterSealedSecrets.name()];
+        cluster.kubectl(weaken).run().await?;
         world.namespace("one", &json!({"team": "a"})).await?;
         world.apply(ITEMS).await?;
-        let controller = world.start_guarded(NAME).await?;
+        let _controller = world.start_guarded(NAME).await?;
         let said = message(&world, "PolicyMissing").await?;
         ensure!(said.contains("kseal-cluster-sealed-secrets"), "{said}");
         world.gone("one").await?;
-        controller.stop().await?;
-        // What was honoured once goes on.
-        let controller = world.start(NAME).await?;
+
+        // It is put back, and nobody looked at who made the object.
+        cluster.kubectl(["apply", "-k", FOLDER]).run().await?;
+        message(&world, "OlderThanPolicy").await?;
+        world.gone("one").await?;
+        world.site.until_old_enough(Policy::ClusterSealedSecrets).await?;
+        world.objects().delete(&path(NAME)).await?;
+        world.apply(ITEMS).await?;
+        world.holds("one", ITEMS).await?;
         world.ready(1).await?;
-        controller.stop().await?;
-        let _controller = world.start_guarded(NAME).await?;
+
+        // It goes again.
+        cluster.kubectl(weaken).run().await?;
         world.namespace("two", &json!({"team": "a"})).await?;
         world.holds("two", ITEMS).await?;
+        world.ready(2).await?;
+        world.change(&json!({"spec": {"excludedNamespaces": ["two"]}})).await?;
+        message(&world, "PolicyMissing").await?;
+        world.holds("two", ITEMS).await?;
+        Ok(())
+    });
+}
+
+/// The rules of a role that the controller was asked for nothing by.
+async fn unused(world: &World<'_>, role: &str) -> Result<Vec<String>> {
+    let user = world.site.installation.user()?;
+    let mut events = world.site.cluster.audit().await?;
+    events.retain(|event| event.user == user);
+    ensure!(events.iter().all(|event| ![401, 403].contains(&event.code)), "something was refused");
+    let role = world.objects().get(&format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}")).await?;
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(ToOwned::to_owned)).collect()
+    };
+    let mut unused = Vec::new();
+    // Those by which policies are looked at are every component's.
+    let is_own = |rule: &&Value| rule["apiGroups"] != json!(["admissionregistration.k8s.io"]);
+    for rule in role["rules"].as_array().into_iter().flatten().filter(is_own) {
+        for (resource, verb) in texts(&rule["resources"])
+            .iter()
+            .flat_map(|it| texts(&rule["verbs"]).into_iter().map(move |verb| (it, verb)))
+        {
+            let (plural, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            let is_it = |event: &AuditEvent| {
+                (event.resource == plural && event.subresource == subresource && event.verb == verb)
+                    // The name of a namespace counts as its namespace.
+                    && event.name != "kube-system"
+            };
+            if !events.iter().any(is_it) {
+                unused.push(format!("{verb} {resource}"));
+            }
+        }
+    }
+    Ok(unused)
+}
+
+#[test]
+fn the_component_grants_what_is_used_and_no_more() {
+    run(async {
+        // In pages, so that every right is used.
+        let cluster = Cluster::start(Options { watch_list: false, ..Options::default() }).await?;
+        let world = World::new(&cluster).await?;
+        world.site.until_old_enough(Policy::ClusterSealedSecrets).await?;
+        let _controller = world.start_guarded(NAME).await?;
+        world.namespace("one", &json!({"team": "a"})).await?;
+        world.apply(ITEMS).await?;
+        world.ready(1).await?;
+        world.label("one", &json!({"team": "b"})).await?;
+        world.gone("one").await?;
+        world.ready(0).await?;
+        let unused = unused(&world, "kseal-controller-cluster-sealed-secrets").await?;
+        ensure!(unused.is_empty(), "granted and never used: {unused:?}");
         Ok(())
     });
 }

@@ -3,38 +3,17 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use getrandom::SysRng;
 use kseal_api::names;
-use kseal_core::seal_native;
-use kseal_crypto::Place;
 use kseal_tests::{
     cluster::{AuditEvent, Cluster, Controller, ControllerOptions, wait_until},
-    site::{Keys, Objects, SOON, Site, condition, items},
+    site::{Keys, Objects, SOON, Site, cluster_sealed_for, condition, items},
 };
-use rand_core::UnwrapErr;
 use serde_json::{Value, json};
 
+/// `deploy/` with the component.
+pub(crate) const FOLDER: &str = "tests/fixtures/cluster-sealed-secrets";
 /// The name of the object in most tests.
 pub(crate) const NAME: &str = "regcred";
-
-/// What the controller needs beside `deploy/`.
-fn rights(controller: &Value) -> [Value; 2] {
-    let metadata = json!({"name": "kseal-cluster-sealed-secrets-of-this-test"});
-    let right = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
-    let rules = [
-        right("kseal.dev", "clustersealedsecrets", &["get", "list", "watch"]),
-        right("kseal.dev", "clustersealedsecrets/status", &["patch"]),
-        right("", "namespaces", &["list", "watch"]),
-        right("", "secrets", &["delete"]),
-    ];
-    let of = |kind: &str| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata});
-    let (mut role, mut binding) = (of("ClusterRole"), of("ClusterRoleBinding"));
-    role["rules"] = json!(rules);
-    binding["roleRef"] =
-        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": metadata["name"]});
-    binding["subjects"] = json!([controller]);
-    [role, binding]
-}
 
 /// The cluster.
 pub(crate) struct World<'c> {
@@ -43,13 +22,7 @@ pub(crate) struct World<'c> {
 
 impl<'c> World<'c> {
     pub(crate) async fn new(cluster: &'c Cluster) -> Result<Self> {
-        let site = Site::new(cluster).await?;
-        let account = json!({"kind": "ServiceAccount", "name": site.installation.service_account(),
-            "namespace": site.installation.namespace()?});
-        for right in rights(&account) {
-            site.objects.apply(&right).await?;
-        }
-        Ok(Self { site })
+        Ok(Self { site: Site::of(cluster, FOLDER).await? })
     }
 
     pub(crate) fn objects(&self) -> &Objects {
@@ -192,16 +165,5 @@ pub(crate) fn secret(namespace: &str) -> String {
 
 /// An object with these items, sealed for its name and these keys, for namespaces with the label `team=a`.
 pub(crate) fn sealed_for(keys: &Keys, name: &str, items: &[(&str, &str)]) -> Result<Value> {
-    let items = items.iter().map(|(item, value)| (*item, value.as_bytes()));
-    let place = Place::ClusterSealedSecret { name: name.to_owned() };
-    let sealed = seal_native(&place, &[keys.native()], items, &mut UnwrapErr(SysRng))?;
-    let data_keys: serde_json::Map<String, Value> =
-        sealed.data_key.into_iter().map(|(handle, key)| (handle, json!(key))).collect();
-    Ok(json!({
-        "apiVersion": names::API_VERSION, "kind": names::CLUSTER_SEALED_SECRET, "metadata": {"name": name},
-        "spec": {
-            "namespaceSelector": {"matchLabels": {"team": "a"}}, "sealedFor": {"name": name}, "dataKeys": data_keys,
-            "encryptedData": sealed.values,
-        },
-    }))
+    cluster_sealed_for(&[keys.native()], name, &json!({"matchLabels": {"team": "a"}}), items)
 }
