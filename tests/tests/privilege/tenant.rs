@@ -106,8 +106,13 @@ fn nobody_gets_by_a_custom_resource_what_he_may_not_have() {
 
         // All namespaces at once.
         for by in [By::Create, By::Apply] {
-            world.is_refused(by, &world.everywhere("registry")?, EVERYWHERE).await?;
-            world.is_refused(by, &world.everywhere("other")?, EVERYWHERE).await?;
+            for name in ["registry", "other"] {
+                let mut object = world.everywhere(name)?;
+                // One of two policies is the first to refuse it.
+                world.is_refused(by, &object, "in all namespaces").await?;
+                object["spec"]["imagePullSecret"] = json!(null);
+                world.is_refused(by, &object, EVERYWHERE).await?;
+            }
         }
 
         // What lets others in is out of reach.

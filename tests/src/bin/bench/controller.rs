@@ -70,6 +70,7 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
         }
         if plan.has("accounts") {
             accounts::row(&plan, &mut table).await?;
+            accounts::many(&plan, &mut table).await?;
         }
         if plan.has("keys") {
             keys::row(&plan, &mut table).await?;
