@@ -51,8 +51,6 @@ fn alterations() -> Vec<(&'static str, Value)> {
     let policy = |spec: Value| (POLICIES, json!({"spec": spec}));
     let binding = |spec: Value| (BINDINGS, json!({"spec": spec}));
     vec![
-        (POLICIES, Value::Null),
-        (BINDINGS, Value::Null),
         policy(json!({"validations": [{"expression": "true"}]})),
         policy(json!({"failurePolicy": "Ignore"})),
         policy(json!({"matchConditions": [{"name": "never", "expression": "false"}]})),
@@ -62,6 +60,9 @@ fn alterations() -> Vec<(&'static str, Value)> {
         binding(json!({"validationActions": ["Audit"]})),
         binding(json!({"matchResources": {"namespaceSelector": nowhere}})),
         binding(json!({"policyName": "other"})),
+        // Last, since what is made again is young in any case.
+        (POLICIES, Value::Null),
+        (BINDINGS, Value::Null),
     ]
 }
 
@@ -78,6 +79,7 @@ fn what_came_while_the_policy_was_not_in_force_waits_and_is_never_honoured() {
         let controller = controller(&site, &[]).await?;
         let case = site.case(Group::Native).await?;
         wait_for_policy(&controller, POLICY, true).await?;
+        site.until_old_enough(POLICY).await?;
         for (number, (collection, change)) in alterations().into_iter().enumerate() {
             let original = original(&site, collection).await?;
             alter(&site, collection, &change).await?;
