@@ -60,7 +60,7 @@ pub struct ClusterSealer {
     /// What is asked of ServiceAccounts, as it changes.
     pub claims: watch::Sender<Claims>,
     /// What is in the way of that, as it changes.
-    pub hindrances: watch::Receiver<Hindrances>,
+    pub hindrances: watch::Receiver<Arc<Hindrances>>,
     /// The wall clock.
     pub clock: Clock,
     /// A number from 0 to 1, so that retries do not come together.

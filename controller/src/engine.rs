@@ -54,7 +54,7 @@ pub struct Context {
     /// What ClusterSealedSecrets ask of ServiceAccounts.
     pub cluster_claims: watch::Receiver<Claims>,
     /// What is in their way there.
-    pub hindrances: watch::Sender<Hindrances>,
+    pub hindrances: watch::Sender<Arc<Hindrances>>,
     /// What is counted.
     pub metrics: Metrics,
     /// The wall clock.

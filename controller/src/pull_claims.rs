@@ -19,5 +19,12 @@ pub struct Claim {
 /// All that they ask for, by the name of the object, which is that of its Secret. None before every object is known.
 pub type Claims = Option<Arc<BTreeMap<Arc<str>, Claim>>>;
 
-/// In which namespaces what is in the way of the object of that name; nothing is named where all is done.
-pub type Hindrances = Arc<BTreeMap<Arc<str>, BTreeMap<Arc<str>, Trouble>>>;
+/// What of that is not done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hindrances {
+    /// What was asked when that was so. None before the ServiceAccounts are known, or it is known that they cannot be.
+    pub of: Claims,
+    /// By the name of the object and namespace: what is in the way; none where it is only not done yet. Nothing is named where
+    /// all is done.
+    pub by_name: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Option<Trouble>>>,
+}

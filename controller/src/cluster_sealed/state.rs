@@ -48,7 +48,7 @@ pub(super) struct State {
     /// Secrets with our label, by name.
     secrets: BTreeMap<Arc<str>, Marks>,
     lists: passing::Lists,
-    hindrances: Hindrances,
+    hindrances: Arc<Hindrances>,
     compromised: BTreeSet<String>,
     /// How often keys arrived.
     keys_arrived: u64,
@@ -129,7 +129,7 @@ impl State {
             objects: BTreeMap::new(),
             secrets: BTreeMap::new(),
             lists: passing::Lists::default(),
-            hindrances: Hindrances::default(),
+            hindrances: Arc::default(),
             compromised: BTreeSet::new(),
             keys_arrived: 0,
             tickets: 0,
@@ -169,10 +169,10 @@ impl State {
     }
 
     /// What is in the way of ServiceAccounts is another thing than before.
-    pub(super) fn hindered(&mut self, hindrances: Hindrances, now: Instant) {
+    pub(super) fn hindered(&mut self, hindrances: Arc<Hindrances>, now: Instant) {
         let before = std::mem::replace(&mut self.hindrances, hindrances);
         for (name, object) in &mut self.objects {
-            if before.contains_key(name) || self.hindrances.contains_key(name) {
+            if before.by_name.get(name) != self.hindrances.by_name.get(name) {
                 object.telling.stir(now);
             }
         }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::state::{ANSWER, GRUDGE};
 use super::table::{Id, Round};
+use crate::pull_claims;
 pub(super) use claims::Asked;
 use claims::{Asker, Claim};
 pub(super) use jobs::{AccountDone, AccountJob};
@@ -46,6 +47,10 @@ pub(super) struct Accounts {
     timers: BinaryHeap<Reverse<(Instant, Name)>>,
     failing: BTreeMap<Name, Failing>,
     answers: BTreeMap<Name, Answer>,
+    /// What ClusterSealedSecrets ask, as it was taken in.
+    asked_by_cluster: pull_claims::Claims,
+    /// Whether it may stand otherwise with what is asked than when it was looked last.
+    stirred: bool,
 }
 
 /// What is asked for in a namespace: by the name of the Secret, and who asks.
@@ -101,6 +106,7 @@ struct Answer {
 impl Accounts {
     /// A list begins.
     pub(super) fn started(&mut self, place: &Place) {
+        self.stirred = true;
         let list = self.lists.entry(place.clone()).or_default();
         list.round = list.round.wrapping_add(1);
         list.is_whole = false;
@@ -108,11 +114,13 @@ impl Accounts {
 
     /// A list broke off, or a watch.
     pub(super) fn broke_off(&mut self, place: &Place) {
+        self.stirred = true;
         self.lists.entry(place.clone()).or_default().is_lost = true;
     }
 
     /// A list is whole: what it did not name is gone.
     pub(super) fn synced(&mut self, place: &Place, now: Instant) {
+        self.stirred = true;
         let list = self.lists.entry(place.clone()).or_default();
         (list.is_whole, list.is_lost) = (true, false);
         let round = list.round;
@@ -154,6 +162,7 @@ impl Accounts {
                 };
                 self.failing.remove(&name);
                 self.answers.remove(&name);
+                self.stirred = true;
             }
         }
         self.known.entry(Arc::clone(&name.0)).or_default().insert(Arc::clone(&name.1), fresh);
@@ -172,6 +181,7 @@ impl Accounts {
     }
 
     fn forget(&mut self, name: &Name) {
+        self.stirred = true;
         self.failing.remove(name);
         self.answers.remove(name);
         let Some(of_namespace) = self.known.get_mut(&name.0) else { return };
@@ -191,6 +201,7 @@ impl Accounts {
             *count -= 1;
             if *count == 0 {
                 self.busy.remove(namespace);
+                self.stirred = true;
             }
         }
     }

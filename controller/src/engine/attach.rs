@@ -87,6 +87,7 @@ impl Engine {
                     tracing::debug!(resource = "serviceaccounts", category, "cannot watch; trying again");
                     self.context.metrics.watch_lost("serviceaccounts", category);
                     self.accounts().broke_off(&place);
+                    self.tell_of_accounts(now);
                 }
                 Event::Answered => return,
             }
@@ -262,7 +263,7 @@ impl Engine {
                 let now = Instant::now();
                 let known = self.state().objects_are_known();
                 let mut accounts = self.accounts();
-                accounts.asked_by_cluster(&asked, now);
+                accounts.asked_by_cluster(asked, now);
                 accounts.objects_are_known(known, now);
                 drop(accounts);
                 self.account_work.notify_one();
@@ -286,17 +287,16 @@ impl Engine {
     /// Statuses that do not say any more how it stands are written anew.
     fn tell_of_accounts(&self, now: Instant) {
         let (untold, hindrances) = {
-            let accounts = self.accounts();
-            (accounts.untold(), accounts.hindrances())
+            let mut accounts = self.accounts();
+            if !accounts.take_stirred() {
+                return;
+            }
+            (accounts.untold(), Arc::new(accounts.hindrances()))
         };
         self.look_at(&untold, now);
-        let words = |all: &super::Hindrances| format!("{all:?}");
-        let hindrances = Arc::new(hindrances);
         self.context.hindrances.send_if_modified(|before| {
-            let is_other = words(before) != words(&hindrances);
-            if is_other {
-                *before = Arc::clone(&hindrances);
-            }
+            let is_other = *before != hindrances;
+            *before = hindrances;
             is_other
         });
     }

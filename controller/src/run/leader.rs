@@ -45,7 +45,7 @@ impl Leader {
         let (counted_beside, needs_beside) = watch::channel(None);
         // Where there are none, nothing need be waited for.
         let (claims, claimed) = watch::channel(self.allowed.is_empty().then(Arc::default));
-        let (hindered, hindrances) = watch::channel(Hindrances::default());
+        let (hindered, hindrances) = watch::channel(Arc::<Hindrances>::default());
         let (keeper, teller) = (self.keeper(), self.teller([needs, needs_beside]));
         let (rewrapper, tokens) = (self.rewrapper(), self.token_keeper());
         let engine = self.engine(counted, claimed, hindered);
@@ -127,7 +127,7 @@ impl Leader {
         &self,
         needs: watch::Sender<keys::Needs>,
         claims: watch::Sender<Claims>,
-        hindrances: watch::Receiver<Hindrances>,
+        hindrances: watch::Receiver<Arc<Hindrances>>,
     ) -> ClusterSealer {
         ClusterSealer {
             client: self.client.clone(),
@@ -150,7 +150,7 @@ impl Leader {
         &self,
         needs: watch::Sender<keys::Needs>,
         cluster_claims: watch::Receiver<Claims>,
-        hindrances: watch::Sender<Hindrances>,
+        hindrances: watch::Sender<Arc<Hindrances>>,
     ) -> engine::Context {
         let upstream = (self.settings.sealed_secrets != SealedSecrets::Off).then_some(Group::Upstream);
         engine::Context {

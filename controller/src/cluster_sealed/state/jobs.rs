@@ -70,7 +70,7 @@ impl State {
 
     fn job_of(&mut self, name: &Arc<str>, open: &mut usize, now: Instant, time: &impl Fn() -> String) -> Option<Job> {
         let object = self.objects.get(name)?;
-        if object.telling.due(object.is_busy()).is_some_and(|due| due <= now) {
+        if self.to_tell_at(name, object).is_some_and(|due| due <= now) {
             let told = self.to_tell(object, &time());
             let object = self.objects.get_mut(name)?;
             match told {
@@ -286,12 +286,12 @@ impl State {
         if !self.is_whole() {
             return None;
         }
-        let of = |object: &Object| {
+        let of = |(name, object): (&Arc<str>, &Object)| {
             let timer = object.timers.first().map(|(due, _)| *due);
             let removals = object.surplus.values().filter(|it| !it.is_running).filter_map(|it| it.due);
-            removals.chain(timer).chain(object.telling.due(object.is_busy())).min()
+            removals.chain(timer).chain(self.to_tell_at(name, object)).min()
         };
-        self.objects.values().filter_map(of).min()
+        self.objects.iter().filter_map(of).min()
     }
 }
 

@@ -81,7 +81,8 @@ impl State {
     pub(super) fn to_tell(&self, object: &Object, time: &str) -> Option<Told> {
         let request = &object.request;
         let none = BTreeMap::new();
-        let hindrances = self.hindrances.get(&*request.name).filter(|_| request.pulls.is_some()).unwrap_or(&none);
+        let hindrances =
+            self.hindrances.by_name.get(&*request.name).filter(|_| request.pulls.is_some()).unwrap_or(&none);
         let trouble = match (&object.verdict, &object.opening) {
             (Verdict::Left, _) => return None,
             (Verdict::Refused(trouble), _) => Some(trouble),
@@ -94,7 +95,7 @@ impl State {
             .filter(|(_, space)| !space.is_passing())
             .filter_map(|(namespace, space)| match &space.standing {
                 Standing::Wrong(trouble) => Some((&**namespace, trouble)),
-                Standing::Right(_) | Standing::Drifted => Some((&**namespace, hindrances.get(namespace)?)),
+                Standing::Right(_) | Standing::Drifted => Some((&**namespace, hindrances.get(namespace)?.as_ref()?)),
                 Standing::Unknown => None,
             })
             .collect();
@@ -110,6 +111,20 @@ impl State {
         let selected = object.spaces.len();
         let outcome = Outcome { trouble, selected, ready, failures, contested, compromised, observed, needed };
         tell(request, &object.status, &outcome, time)
+    }
+
+    /// When an object's status is to be looked at; none where it says what is so, or nothing can be said yet of what it asks of
+    /// ServiceAccounts.
+    pub(super) fn to_tell_at(&self, name: &str, object: &Object) -> Option<Instant> {
+        if object.request.pulls.is_none() || !matches!(object.verdict, Verdict::Honoured) {
+            return object.telling.due(object.is_busy());
+        }
+        let taken_in = self.hindrances.of.as_ref()?.get(name);
+        let is_pending = || {
+            let mut hindrances = self.hindrances.by_name.get(name).into_iter().flatten();
+            taken_in != self.claim(object).as_ref() || hindrances.any(|(_, hindrance)| hindrance.is_none())
+        };
+        object.telling.due(object.is_busy() || is_pending())
     }
 
     /// All that is asked of ServiceAccounts; none before it is known.

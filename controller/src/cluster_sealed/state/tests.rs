@@ -97,7 +97,18 @@ impl World {
         self.state.lost_secret(namespace, "regcred", &mark, self.now);
     }
 
+    /// The engine has taken in what is asked, and in these namespaces this is in the way, or it is not done yet.
+    fn hinders(&mut self, hindered: &[(&str, Option<Trouble>)]) {
+        let of_name = hindered.iter().map(|(namespace, trouble)| (Arc::from(*namespace), trouble.clone())).collect();
+        let by_name =
+            if hindered.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Arc::from("regcred"), of_name)]) };
+        self.state.hindered(Arc::new(Hindrances { of: self.state.claims(), by_name }), self.now);
+    }
+
     fn next(&mut self) -> Option<Job> {
+        // The engine takes in at once what is asked.
+        let by_name = self.state.hindrances.by_name.clone();
+        self.state.hindered(Arc::new(Hindrances { of: self.state.claims(), by_name }), self.now);
         self.state.next(self.now, || "2026-11-27T00:00:00Z".to_owned())
     }
 

@@ -80,6 +80,7 @@ impl Accounts {
         let key = (Arc::clone(&id.name), Asker::Object(id.group));
         let claim = self.claims.get_mut(&id.namespace).and_then(|claims| claims.get_mut(&key));
         if claim.is_some_and(|claim| !std::mem::replace(&mut claim.is_active, true)) {
+            self.stirred = true;
             self.judge_all(Some(&id.namespace), now);
         }
     }
@@ -89,6 +90,7 @@ impl Accounts {
         let key = (Arc::clone(&id.name), Asker::Object(id.group));
         if let Some(claim) = self.claims.get_mut(&id.namespace).and_then(|claims| claims.get_mut(&key)) {
             claim.told = attached;
+            self.stirred = true;
         }
     }
 
@@ -101,11 +103,15 @@ impl Accounts {
     }
 
     /// What ClusterSealedSecrets ask for now.
-    pub(in crate::engine) fn asked_by_cluster(&mut self, asked: &BTreeMap<Arc<str>, pull_claims::Claim>, now: Instant) {
+    pub(in crate::engine) fn asked_by_cluster(
+        &mut self,
+        asked: Arc<BTreeMap<Arc<str>, pull_claims::Claim>>,
+        now: Instant,
+    ) {
         for claims in self.claims.values_mut() {
             claims.retain(|(name, asker), _| *asker != Asker::Cluster || asked.contains_key(name));
         }
-        for (name, claim) in asked {
+        for (name, claim) in &*asked {
             let key = (Arc::clone(name), Asker::Cluster);
             let others: Vec<_> =
                 self.claims.keys().filter(|namespace| !claim.wanted.contains(*namespace)).cloned().collect();
@@ -121,6 +127,8 @@ impl Accounts {
             }
         }
         self.claims.retain(|_, claims| !claims.is_empty());
+        self.asked_by_cluster = Some(asked);
+        self.stirred = true;
         self.judge_all(None, now);
     }
 

@@ -87,7 +87,9 @@ impl Accounts {
     pub(in crate::engine) fn done(&mut self, job: &AccountJob, done: AccountDone, jitter: f64, now: Instant) {
         let name = &job.name;
         self.idle(&name.0);
-        let attempts = self.failing.remove(name).map_or(0, |failing| failing.attempts);
+        let failing = self.failing.remove(name);
+        self.stirred |= failing.is_some();
+        let attempts = failing.map_or(0, |failing| failing.attempts);
         let Some(known) = self.account_mut(name) else { return };
         known.step = Step::Rest;
         match done {
@@ -105,6 +107,7 @@ impl Accounts {
                 let most = if trouble.category() == "conflict" { CONFLICTS } else { u32::MAX };
                 let due = now + after.unwrap_or_default().max(backoff(attempts.min(most), jitter));
                 let trouble = (!passing || attempts >= PATIENCE).then_some(trouble);
+                self.stirred = true;
                 self.failing.insert(name.clone(), Failing { attempts: attempts + 1, due, trouble });
                 self.timers.push(Reverse((due, name.clone())));
                 return;
@@ -116,6 +119,7 @@ impl Accounts {
     fn answered(&mut self, name: &Name, by: Option<String>, now: Instant) {
         let before = self.answers.get(name).filter(|answer| now < answer.at + GRUDGE).map_or(0, |answer| answer.times);
         let by = by.unwrap_or_else(|| "someone".to_owned());
+        self.stirred = true;
         self.answers.insert(name.clone(), Answer { at: now, times: before + 1, by });
         self.timers.push(Reverse((now + GRUDGE, name.clone())));
     }
@@ -166,7 +170,9 @@ impl Accounts {
             Step::Rest => {
                 account.step = Step::Queued;
                 self.queue.insert(name.clone());
-                *self.busy.entry(Arc::clone(&name.0)).or_default() += 1;
+                let busy = self.busy.entry(Arc::clone(&name.0)).or_default();
+                self.stirred |= *busy == 0;
+                *busy += 1;
             }
             Step::Queued => {}
             Step::Running { again } => *again = true,
@@ -189,6 +195,7 @@ impl Accounts {
             let Some(Reverse((_, name))) = self.timers.pop() else { return };
             if self.answers.get(&name).is_some_and(|answer| now >= answer.at + GRUDGE) {
                 self.answers.remove(&name);
+                self.stirred = true;
             }
             self.judge(&name, now);
         }

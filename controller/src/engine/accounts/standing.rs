@@ -7,6 +7,7 @@ use kseal_core::reconcile::{Retry, Trouble};
 
 use super::claims::{Asker, Claim};
 use super::{Accounts, Id, Name};
+use crate::pull_claims::Hindrances;
 
 /// How far it is with what somebody asked for.
 pub(in crate::engine) enum Standing {
@@ -39,18 +40,28 @@ impl Accounts {
             .collect()
     }
 
-    /// What is in the way of ClusterSealedSecrets: by name and namespace.
-    pub(in crate::engine) fn hindrances(&self) -> BTreeMap<Arc<str>, BTreeMap<Arc<str>, Trouble>> {
-        let mut hindrances: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        let namespaces = self.bad().map(|(name, _)| &name.0);
-        for (namespace, claims) in namespaces.filter_map(|namespace| self.claims.get_key_value(namespace)) {
-            for ((secret, asker), claim) in claims {
-                if let (Asker::Cluster, Standing::Hindered(trouble)) = (asker, self.standing_of(namespace, claim)) {
-                    hindrances.entry(Arc::clone(secret)).or_default().insert(Arc::clone(namespace), trouble);
-                }
+    /// Whether it may stand otherwise than when this was asked last.
+    pub(in crate::engine) fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
+    }
+
+    /// What is not done of what ClusterSealedSecrets ask.
+    pub(in crate::engine) fn hindrances(&self) -> Hindrances {
+        if self.lists.is_empty() || self.lists.values().any(|list| !list.is_whole && !list.is_lost) {
+            return Hindrances::default();
+        }
+        let mut by_name: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (namespace, claims) in &self.claims {
+            for ((secret, _), claim) in claims.iter().filter(|((_, asker), _)| *asker == Asker::Cluster) {
+                let hindrance = match self.standing_of(namespace, claim) {
+                    Standing::Attached => continue,
+                    Standing::Pending => None,
+                    Standing::Hindered(trouble) => Some(trouble),
+                };
+                by_name.entry(Arc::clone(secret)).or_default().insert(Arc::clone(namespace), hindrance);
             }
         }
-        hindrances
+        Hindrances { of: self.asked_by_cluster.clone(), by_name }
     }
 
     fn standing_of(&self, namespace: &Arc<str>, claim: &Claim) -> Standing {

@@ -315,17 +315,16 @@ fn what_clusters_ask_for_comes_and_goes_with_its_namespaces() {
     world.put("default", &[], "");
     let claim = |namespaces: &[&str], wanted: &[&str]| {
         let set = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
-        let claim =
-            crate::pull_claims::Claim { selection: Selection::All, namespaces: set(namespaces), wanted: set(wanted) };
-        BTreeMap::from([(Arc::from("registry"), claim)])
+        let claim = pull_claims::Claim { selection: Selection::All, namespaces: set(namespaces), wanted: set(wanted) };
+        Arc::new(BTreeMap::from([(Arc::from("registry"), claim)]))
     };
-    world.accounts.asked_by_cluster(&claim(&[], &["prod"]), world.now);
+    world.accounts.asked_by_cluster(claim(&[], &["prod"]), world.now);
     assert!(world.work().is_empty(), "its Secret is not right yet");
-    world.accounts.asked_by_cluster(&claim(&["prod"], &["prod"]), world.now);
+    world.accounts.asked_by_cluster(claim(&["prod"], &["prod"]), world.now);
     assert_eq!(world.work(), ["default"]);
-    world.accounts.asked_by_cluster(&claim(&[], &["prod"]), world.now);
+    world.accounts.asked_by_cluster(claim(&[], &["prod"]), world.now);
     assert!(world.work().is_empty(), "what is there stays");
-    world.accounts.asked_by_cluster(&claim(&[], &[]), world.now);
+    world.accounts.asked_by_cluster(claim(&[], &[]), world.now);
     assert_eq!(world.work(), ["default"]);
     assert!(world.entries("default").is_empty());
 }

@@ -18,7 +18,7 @@ pub enum Retry {
 }
 
 /// What stands in the way. The words never hold a value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trouble {
     /// The spec is not of the shape that its kind has.

@@ -111,17 +111,43 @@ fn an_object_is_ready_when_nothing_hinders_its_pulling() {
     world.all();
     world.later(Duration::from_secs(5));
     let trouble = Trouble::AccountMissing("default".into());
-    let in_b = BTreeMap::from([(Arc::from("b"), trouble)]);
-    world.state.hindered(Arc::new(BTreeMap::from([(Arc::from("regcred"), in_b)])), world.now);
+    world.hinders(&[("b", Some(trouble))]);
     assert_eq!(world.all(), ["tell"]);
     assert_eq!(world.ready(), ("False".into(), "ServiceAccountMissing".into()));
     assert_eq!(world.status["namespaces"], json!({"selected": 2, "ready": 1, "failing": 1}));
     assert_eq!(world.status["failures"][0]["namespace"], "b");
     assert!(world.status["observed"].is_object(), "the Secrets are right");
     world.later(Duration::from_secs(5));
-    world.state.hindered(Arc::default(), world.now);
+    world.hinders(&[]);
     assert_eq!(world.all(), ["tell"]);
     assert_eq!(world.ready().0, "True");
+}
+
+#[test]
+fn an_object_is_not_ready_before_the_accounts_are() {
+    let mut world = of_pulling();
+    world.hinders(&[("a", None), ("b", None)]);
+    let jobs = world.all();
+    assert!(!jobs.contains(&"tell".to_owned()), "{jobs:?}");
+    world.later(Duration::from_secs(5));
+    assert_eq!(world.all(), ["tell"]);
+    assert_eq!(world.ready().0, "False");
+    assert_eq!(world.status["namespaces"], json!({"selected": 2, "ready": 0, "failing": 0}));
+    world.later(Duration::from_secs(1));
+    world.hinders(&[]);
+    assert_eq!(world.all(), ["tell"]);
+    assert_eq!(world.ready().0, "True");
+}
+
+#[test]
+fn nothing_is_said_before_the_accounts_are_known() {
+    let mut world = of_pulling();
+    while let Some(job) = world.state.next(world.now, String::new) {
+        assert!(!matches!(job.task, Task::Tell(_)));
+        world.does(&job);
+    }
+    world.later(Duration::from_mins(1));
+    assert!(world.state.next(world.now, String::new).is_none());
 }
 
 #[test]
