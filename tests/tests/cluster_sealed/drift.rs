@@ -73,6 +73,7 @@ fn a_fighter_gets_one_answer_in_half_a_minute_and_is_named_and_others_are_served
         change(&world, "fought").await?;
         world.holds("fought", ITEMS).await?;
         // It comes back until it is answered once more.
+        change(&world, "fought").await?;
         wait_until("the Secret is put right", ANSWER + SLACK, || async {
             let found = world.secret("fought").await?;
             if items(&found)?.get("user").is_some_and(|value| value == "robot") {
