@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kseal_tests::{
     cluster::{AuditEvent, Cluster, Options, run, wait_until},
-    site::{condition, items},
+    site::{SOON, condition, items},
 };
 use serde_json::json;
 
@@ -73,21 +73,23 @@ fn a_fighter_gets_one_answer_in_half_a_minute_and_is_named_and_others_are_served
         change(&world, "fought").await?;
         world.holds("fought", ITEMS).await?;
         // It comes back until it is answered once more.
+        change(&world, "fought").await?;
         wait_until("the Secret is put right", ANSWER + SLACK, || async {
             let found = world.secret("fought").await?;
             if items(&found)?.get("user").is_some_and(|value| value == "robot") {
-                let object = world.object().await?;
-                let ready = condition(&object, "Ready");
-                if ready["reason"] == "Contested" {
-                    return Ok(());
-                }
+                return Ok(());
             }
             change(&world, "fought").await?;
             anyhow::bail!("it is as the fighter has it")
         })
         .await?;
-        let object = world.object().await?;
-        let message = condition(&object, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+        let message = wait_until("it is contested", SOON, || async {
+            let object = world.object().await?;
+            let ready = condition(&object, "Ready");
+            ensure!(ready["status"] == "True" && ready["reason"] == "Contested", "{ready}");
+            Ok(ready["message"].as_str().unwrap_or_default().to_owned())
+        })
+        .await?;
         ensure!(message.starts_with("kubectl-edit keeps changing the Secret in fought"), "{message}");
         change(&world, "quiet").await?;
         world.holds("quiet", ITEMS).await?;
