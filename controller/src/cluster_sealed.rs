@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::pull_claims::{Claims, Hindrances};
 use crate::secrets::secrets;
 use crate::settings::Clock;
-use crate::watch::{Accept, Event, Source, follow};
+use crate::watch::{Accept, Event, NOT_SERVED, Source, follow};
 use state::{Collection, Rules, State};
 
 /// How many Secrets and statuses are written at once.
@@ -192,7 +192,7 @@ impl Sealing {
             (Event::Lost { category }, _) => {
                 tracing::debug!(resource = resource(collection), category, "cannot watch; trying again");
                 self.sealer.metrics.watch_lost(resource(collection), category);
-                if collection == Collection::Objects && *category == "not-served" {
+                if collection == Collection::Objects && *category == NOT_SERVED {
                     state.is_absent(collection, now);
                 }
             }

@@ -30,7 +30,7 @@ use crate::keys::{HeldKeys, Needs, Published};
 use crate::metrics::Metrics;
 use crate::pull_claims::{Claims, Hindrances};
 use crate::secrets::secrets;
-use crate::watch::{Accept, Event, Source, follow};
+use crate::watch::{Accept, Event, NOT_SERVED, Source, follow};
 use accounts::Accounts;
 use state::{Done, Job, Kind, State};
 
@@ -237,7 +237,7 @@ impl Engine {
             (Event::Lost { category }, _) => {
                 tracing::debug!(resource, category, "cannot watch; trying again");
                 self.context.metrics.watch_lost(resource, category);
-                self.state().lost(which, *category == "not-found");
+                self.state().lost(which, *category == NOT_SERVED);
             }
             (Event::Answered, _) => return,
         }

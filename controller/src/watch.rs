@@ -82,6 +82,8 @@ pub enum Event<'l> {
     },
 }
 
+/// The category of what the server does not serve: there is no such kind.
+pub const NOT_SERVED: &str = "not-served";
 /// The longest that the server holds one watch open; it ends earlier when the server says so.
 const WATCH_SECONDS: u64 = 290;
 /// Bookmarks come about once a minute: a connection that is silent for longer is dead.
@@ -311,7 +313,7 @@ fn category(code: u16) -> &'static str {
     match code {
         401 => "unauthorized",
         403 => "forbidden",
-        404 => "not-served",
+        404 => NOT_SERVED,
         429 => "throttled",
         500.. => "server",
         _ => "refused",

@@ -3,8 +3,8 @@
 use anyhow::ensure;
 use kseal_core::reconcile::Group;
 use kseal_tests::{
-    cluster::{Cluster, Options, run, wait_until},
-    site::{SOON, Site},
+    cluster::{Cluster, ControllerOptions, Options, run, wait_until},
+    site::{Objects, SOON, Site, path},
 };
 use serde_json::json;
 
@@ -108,6 +108,32 @@ fn what_happened_while_the_controller_was_away_is_made_up_for() {
         ensure!(controller.metric("kseal_service_account_writes_total").await? < 0.5);
         ensure!(case.requests().await?.len() == before, "{:#?}", &case.requests().await?[before..]);
         Ok(())
+    });
+}
+
+#[test]
+fn a_kind_that_is_not_there_keeps_nothing_from_being_known() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        // Without the definition of upstream's kind, which is looked for.
+        let installation = cluster.install(FOLDER).await?;
+        let objects = Objects::new(cluster.admin().await?);
+        let namespace = cluster.namespace("prod").await?;
+        let left = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "imagePullSecrets": [{"name": "theirs"}, {"name": "old"}],
+            "metadata": {"namespace": namespace, "name": "left", "annotations": {"kseal.dev/image-pull-secrets": "old"}},
+        });
+        objects.create(&left).await?;
+        let arguments = ["--policies=elsewhere", "--sealed-secrets=existing"].map(str::to_owned).to_vec();
+        let _controller = installation.start(&ControllerOptions { arguments, ..ControllerOptions::default() }).await?;
+        wait_until("what nobody asks for is gone", SOON, || async {
+            let entries = objects.get(&path(&left)).await?["imagePullSecrets"].clone();
+            ensure!(entries == json!([{"name": "theirs"}]), "{entries}");
+            Ok(())
+        })
+        .await?;
+        let usage = format!("/api/v1/namespaces/{}/configmaps/kseal-key-usage", installation.namespace()?);
+        wait_until("the use of keys is told", SOON, || objects.get(&usage)).await.map(drop)
     });
 }
 
