@@ -84,6 +84,14 @@ impl Objects {
         self.send(Method::POST, collection, "application/json", object).await
     }
 
+    /// Makes the object in this collection, also one that has no name.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub async fn create_at(&self, collection: &str, object: &Value) -> Result<Value> {
+        self.send(Method::POST, collection, "application/json", object).await
+    }
+
     /// Changes what a merge patch names.
     ///
     /// # Errors
