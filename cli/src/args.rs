@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use change::{EditArgs, SetArgs, UnsetArgs, ValueArgs};
 pub(crate) use cluster::{ClusterArgs, PublishedArgs};
-pub(crate) use common::{KeyArgs, OutputArgs, RecipientArgs, ReportArgs, ReportFormat};
+pub(crate) use common::{KeyArgs, OutputArgs, PlaceArgs, RecipientArgs, ReportArgs, ReportFormat};
 pub use common::{ScopeName, SealFormat};
 pub(crate) use create::{CreateArgs, CreateCommand, CreateCommon, DockerArgs, GenericArgs, TlsArgs};
 pub(crate) use exec_env::ExecEnvArgs;

@@ -36,6 +36,7 @@ mod reencrypting;
 mod rewrapping;
 mod sealing;
 mod secret;
+mod selector;
 mod settings;
 mod sink;
 mod standings;

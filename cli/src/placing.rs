@@ -3,11 +3,12 @@
 use kseal_api::{Scope, names};
 use kseal_core::{ObjectRef, PlaceError, place, scope_of_upstream};
 use kseal_crypto::Place;
-use kseal_manifest::Object;
+use kseal_manifest::{Object, Tree};
 
 use crate::{
+    args::{PlaceArgs, ScopeName, SealFormat},
     error::{Error, Result},
-    meaning,
+    meaning, selector,
 };
 
 /// What the command line and the rule say of the place.
@@ -23,6 +24,10 @@ pub(crate) struct Placing {
     pub rule_namespace: Option<String>,
     /// `--name`.
     pub name: Option<String>,
+    /// The selector of namespaces, if it is to be an object for many of them.
+    pub namespaces: Option<String>,
+    /// `--image-pull-secret-for`.
+    pub pulls: Option<String>,
 }
 
 /// The place of one object.
@@ -32,12 +37,85 @@ pub(crate) struct Placed {
     pub place: Place,
 }
 
+/// As they are typed.
+const SELECTOR: &str = "--namespace-selector";
+const PULLS: &str = "--image-pull-secret-for";
+
 impl Placing {
+    /// What was typed.
+    ///
+    /// # Errors
+    /// If it does not go together, or a selector is none.
+    pub(crate) fn new(args: PlaceArgs, namespace: Option<String>, name: Option<String>) -> Result<Self> {
+        let PlaceArgs { scope: said, namespace_selector, image_pull_secret_for: pulls } = args;
+        let scope = said.and_then(ScopeName::scope);
+        if scope.is_some() && namespace_selector.is_some() {
+            return Err(Error::usage(format!("{SELECTOR} is for ClusterSealedSecrets, which have no other scope"))
+                .hint("leave out --scope"));
+        }
+        let namespaces = namespace_selector.or_else(|| (said.is_some() && scope.is_none()).then(String::new));
+        if let (Some(_), Some(namespace)) = (&namespaces, &namespace) {
+            return Err(Error::usage(format!("a ClusterSealedSecret is of no namespace, and -n says {namespace}"))
+                .hint(format!("leave out -n; {SELECTOR} says which namespaces get the Secret")));
+        }
+        let placing = Self { scope, namespace, name, namespaces, pulls, ..Self::default() };
+        placing.namespace_selector().transpose()?;
+        placing.image_pull_secret().transpose()?;
+        Ok(placing)
+    }
+
+    /// `spec.namespaceSelector`, of an object for many namespaces.
+    pub(crate) fn namespace_selector(&self) -> Option<Result<Tree>> {
+        Some(selector::parse(SELECTOR, self.namespaces.as_deref()?))
+    }
+
+    /// `spec.imagePullSecret`.
+    pub(crate) fn image_pull_secret(&self) -> Option<Result<Tree>> {
+        Some(selector::service_accounts(PULLS, self.pulls.as_deref()?))
+    }
+
+    /// Whether a format can say all that was asked for.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub(crate) fn check_format(&self, format: SealFormat) -> Result<()> {
+        if format == SealFormat::Kseal {
+            return Ok(());
+        }
+        if self.namespaces.is_some() {
+            return Err(Error::usage("only the format kseal has ClusterSealedSecrets")
+                .hint("choose --format kseal, or seal it for each namespace"));
+        }
+        if self.pulls.is_some() {
+            let hint = match format {
+                SealFormat::Bitnami => format!("annotate the Secret with {}: NAME,...", names::IMAGE_PULL_SECRET_FOR),
+                _ => "choose --format kseal".to_owned(),
+            };
+            return Err(Error::usage(format!("{PULLS} is for the format kseal")).hint(hint));
+        }
+        Ok(())
+    }
+
+    /// The place of an object for many namespaces, which is its name.
+    fn in_many(&self, object: Option<&Object<'_>>) -> Result<Placed> {
+        let name = self.name.clone().or_else(|| object.and_then(|it| meaning::object_ref(it).name));
+        let name = name.ok_or_else(|| {
+            let what = object.map_or_else(|| "the value".to_owned(), meaning::describe);
+            Error::input(format!("{what}: a ClusterSealedSecret binds its name, and there is none"))
+                .hint("set metadata.name, or give --name")
+        })?;
+        let place = Place::ClusterSealedSecret { name: name.clone() };
+        Ok(Placed { scope: Scope::Strict, object: ObjectRef { namespace: None, name: Some(name) }, place })
+    }
+
     /// Decides for one Secret.
     ///
     /// # Errors
     /// If namespaces contradict each other, or something that the scope binds is missing.
     pub(crate) fn place(&self, object: &Object<'_>) -> Result<Placed> {
+        if self.namespaces.is_some() {
+            return self.in_many(Some(object));
+        }
         let mut named = meaning::object_ref(object);
         let said = scope_of_upstream(|name| meaning::annotation(object, name));
         let annotated = (said != Scope::Strict).then_some(said);
@@ -64,6 +142,9 @@ impl Placing {
     /// # Errors
     /// If something that the scope binds is missing.
     pub(crate) fn bare(&self) -> Result<Placed> {
+        if self.namespaces.is_some() {
+            return self.in_many(None);
+        }
         let scope = self.scope.or(self.rule_scope).unwrap_or_default();
         let namespace = self.namespace.clone().or_else(|| self.rule_namespace.clone());
         let object =

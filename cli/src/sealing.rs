@@ -62,6 +62,7 @@ impl Sealing<'_> {
     /// # Errors
     /// If one of them cannot be sealed: then none is.
     pub(crate) fn seal(&self, name: &str, text: &str) -> Result<Sealed> {
+        self.placing.check_format(self.format)?;
         let manifest = Manifest::parse(text.to_owned())
             .map_err(|error| Error::input(format!("{name}: {error}")).hint(wanted(text)))?;
         let mut rng = self.environment.rng();

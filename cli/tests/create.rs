@@ -92,3 +92,22 @@ fn what_the_api_server_would_refuse_is_told() {
     let literal = create(&folder, &["generic", "db", "--from-literal", "a=hunter2"], "").exits_with(2);
     assert!(literal.stderr.contains("--prompt KEY") && !literal.stderr.contains("hunter2"), "{}", literal.stderr);
 }
+
+#[test]
+fn a_registry_secret_for_many_namespaces_says_which_and_who_pulls_with_it() {
+    let folder = Folder::with_keys();
+    let args = ["create", "docker-registry", "reg", "--docker-username", "ada", "--keys", "bundle.yaml"];
+    let more = ["--namespace-selector", "team=a", "--image-pull-secret-for", "default,builder", "-o", "reg.yaml"];
+    folder.kseal_with_input(&[&args[..], &more].concat(), "pw").succeeds();
+    let text = folder.read("reg.yaml");
+    let spec = "kind: ClusterSealedSecret\nmetadata:\n  name: reg\nspec:\n  namespaceSelector:\n    matchLabels:\n      \
+                team: a\n  sealedFor:\n    name: reg\n";
+    assert!(text.contains(spec), "{text}");
+    let pulls = "  imagePullSecret:\n    serviceAccounts:\n      names:\n      - default\n      - builder\n";
+    assert!(text.ends_with(pulls) && !text.contains("scope:") && !text.contains("namespace:"), "{text}");
+    assert!(get(&folder, "reg.yaml", ".dockerconfigjson").contains(r#""password":"pw""#));
+    // In one namespace, for all of its ServiceAccounts.
+    let more = ["-n", "prod", "--image-pull-secret-for", "*"];
+    let run = folder.kseal_with_input(&[&args[..], &more].concat(), "pw").succeeds();
+    assert!(run.stdout.ends_with("  imagePullSecret:\n    serviceAccounts:\n      all: true\n"), "{}", run.stdout);
+}

@@ -141,7 +141,7 @@ fn one_key_is_looked_up_by_how_its_fingerprint_begins() {
         "NAMESPACE OBJECTS",
         "dev 3",
         "shop 16",
-        "and 1 object in other namespaces",
+        "and 1 object elsewhere",
         "shop/a, shop/b, and 18 more: --all names each",
     ];
     assert_eq!(words(&run), wanted);
@@ -193,8 +193,14 @@ fn every_object_is_looked_at_and_claims_are_told_apart() {
     ];
     assert_eq!(words(&run), wanted);
     let report = folder.kseal(&["keys", "usage", "--all", &old, "-o", "json"]).succeeds().json();
-    assert_eq!(report["objects"][1], json!({"namespace": "shop", "name": "b", "format": "kseal"}));
-    assert_eq!(report["claimed"], json!([{"namespace": "shop", "name": "a", "format": "kseal"}]));
+    assert_eq!(
+        report["objects"][1],
+        json!({"namespace": "shop", "name": "b", "kind": "SealedSecret", "format": "kseal"})
+    );
+    assert_eq!(
+        report["claimed"],
+        json!([{"namespace": "shop", "name": "a", "kind": "SealedSecret", "format": "kseal"}])
+    );
     // A key that the cluster has forgotten.
     let gone = fingerprint(9);
     let run = folder.kseal(&["keys", "usage", "--all", &gone]).succeeds();

@@ -151,6 +151,38 @@ fn objects_are_asked_and_not_what_was_counted() {
     assert!(server.writes().is_empty());
 }
 
+#[test]
+fn an_object_for_many_namespaces_holds_a_key_up_like_any_other() {
+    let path = "/apis/kseal.dev/v1alpha1/clustersealedsecrets?limit=500";
+    let (old, new) = (fingerprint(1), fingerprint(2));
+    let cluster = |opened: &[&str]| {
+        let mut object = native("", "regcred", &[&old], opened);
+        object["metadata"].as_object_mut().expect("an object").remove("namespace");
+        object
+    };
+    let (folder, server) = ready();
+    server.has(path, page(&[cluster(&[&old])]));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    for part in ["1 object needs key", "clustersealedsecrets/regcred"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    // No controller has looked at it.
+    let mut unseen = cluster(&[]);
+    unseen.as_object_mut().expect("an object").remove("status");
+    server.forgets(path).has(path, page(&[unseen]));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(6);
+    assert!(run.stderr.contains("clustersealedsecrets/regcred (not looked at yet)"), "{}", run.stderr);
+    // Who cannot look does not know.
+    server.has("/apis/kseal.dev/v1alpha1", json!({"resources": [{"name": "clustersealedsecrets"}]}));
+    server.forgets(path).says(path, 403, status(403, "Forbidden", "no"));
+    let run = folder.kseal(&["keys", "retire", &old]).exits_with(8);
+    assert!(run.stderr.contains("clustersealedsecrets of kseal.dev/v1alpha1"), "{}", run.stderr);
+    assert!(server.writes().is_empty());
+    server.forgets(path).has(path, page(&[cluster(&[&new])]));
+    let run = folder.kseal(&["keys", "retire", &old]).succeeds();
+    assert!(run.stderr.contains("1 object names it"), "{}", run.stderr);
+}
+
 /// An object that is newer than its status.
 fn ahead(mut object: Value) -> Value {
     object["metadata"]["generation"] = 2.into();

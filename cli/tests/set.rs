@@ -244,3 +244,25 @@ fn a_file_that_changes_while_it_is_worked_on_is_left_as_it_is() {
     assert!(run.stderr.contains("run it again"), "{}", run.stderr);
     assert_eq!(folder.read("db.yaml"), changed);
 }
+
+#[test]
+fn an_object_for_many_namespaces_is_changed_as_any_other() {
+    let folder = Folder::with_keys();
+    folder.write("db.yaml", SECRET);
+    let encrypt = ["encrypt", "-i", "db.yaml", "--namespace-selector", "team in (a,b)", "--keys", "bundle.yaml"];
+    folder.kseal(&encrypt).succeeds();
+    let before = folder.read("db.yaml");
+    assert!(before.contains("# who\n") && !before.contains("prod"), "{before}");
+    set(&folder, "password", "new").succeeds();
+    let after = folder.read("db.yaml");
+    let (gone, _) = diff(&before, &after);
+    assert!(gone.len() == 1 && gone[0].starts_with("    password: ks1."), "{gone:?}");
+    assert_eq!((get(&folder, "password"), get(&folder, "user")), ("new".into(), "ada".into()));
+    folder.kseal(&["unset", "db.yaml", "user"]).succeeds();
+    assert!(!folder.read("db.yaml").contains("user:"));
+    let opened = folder.kseal(&["decrypt", "--key", "key.yaml", "db.yaml"]).succeeds().stdout;
+    assert!(opened.contains("kind: Secret\n") && opened.contains("password: new\n"), "{opened}");
+    folder.kseal(&["verify", "--key", "key.yaml", "--keys", "bundle.yaml", "db.yaml"]).succeeds();
+    let run = folder.kseal(&["exec-env", "--key", "key.yaml", "db.yaml", "--", "printenv", "password"]).succeeds();
+    assert_eq!(run.stdout, "new\n");
+}

@@ -224,3 +224,31 @@ fn an_object_that_is_too_deep_hides_no_other() {
     let run = folder.kseal(&["status", "-n", "shop", "hostile"]).succeeds();
     assert!(run.stdout.contains("True"), "{}", run.stdout);
 }
+
+#[test]
+fn objects_for_many_namespaces_are_listed_where_all_namespaces_are() {
+    let (folder, server) = scene();
+    server.has(&collection(NATIVE, ""), page(&[object("shop", "web", &native("True", "Opened", ""))]));
+    let failing = native("False", "NotOwned", "in 1 of 9 namespaces; shop: the Secret exists");
+    let mut cluster = object("", "regcred", &failing);
+    cluster["metadata"].as_object_mut().unwrap().remove("namespace");
+    let path = format!("{NATIVE}/clustersealedsecrets?limit=500");
+    server.has(&path, page(&[cluster]));
+    let run = folder.kseal(&["status", "-A", "--check"]).exits_with(1);
+    let words = run.stdout.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.starts_with("- clustersealedsecrets/regcred kseal False NotOwned "), "{words}");
+    assert!(words.ends_with("in 1 of 9 namespaces; shop: the Secret exists"), "{words}");
+    let report = folder.kseal(&["status", "-A", "-o", "json"]).succeeds().json();
+    let found = &report["objects"][0];
+    assert_eq!((&found["namespace"], &found["kind"]), (&Value::Null, &"ClusterSealedSecret".into()));
+    assert_eq!(report["objects"][1]["kind"], "SealedSecret");
+    // One namespace has none of them.
+    server.has(&collection(NATIVE, "shop"), page(&[object("shop", "web", &native("True", "Opened", ""))]));
+    let run = folder.kseal(&["status", "-n", "shop"]).succeeds();
+    assert!(!run.stdout.contains("regcred"), "{}", run.stdout);
+    // Who may not list them is shown the others.
+    server.has(NATIVE, json!({"resources": [{"name": "sealedsecrets"}, {"name": "clustersealedsecrets"}]}));
+    server.forgets(&path).says(&path, 403, status(403, "Forbidden", "not you"));
+    let run = folder.kseal(&["status", "-A"]).succeeds();
+    assert!(run.stdout.contains("web") && run.stderr.contains("ClusterSealedSecrets are not shown"), "{}", run.stderr);
+}

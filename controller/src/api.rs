@@ -202,7 +202,21 @@ impl Api {
     ///
     /// The server said no or nothing. That it is not there is none.
     pub async fn delete(&self, path: &str, uid: &str) -> Result<(), ApiError> {
-        let options = serde_json::json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}});
+        self.delete_if(path, &serde_json::json!({"uid": uid})).await
+    }
+
+    /// Deletes an object, if it is still that one and did not change since.
+    ///
+    /// # Errors
+    ///
+    /// The server said no or nothing. That it is not there is none.
+    pub async fn delete_unchanged(&self, path: &str, uid: &str, resource_version: u64) -> Result<(), ApiError> {
+        let version = resource_version.to_string();
+        self.delete_if(path, &serde_json::json!({"uid": uid, "resourceVersion": version})).await
+    }
+
+    async fn delete_if(&self, path: &str, preconditions: &serde_json::Value) -> Result<(), ApiError> {
+        let options = serde_json::json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions});
         let request = Request::delete(path).header(ACCEPT, METADATA).header(CONTENT_TYPE, "application/json");
         match self.send(request, options.to_string().into()).await {
             Ok(_) => Ok(()),

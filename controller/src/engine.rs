@@ -3,6 +3,8 @@
 //! The watches tell `state::State` what passes by, workers ask it for jobs, and `work` does one job: look, open, write,
 //! tell. Whatever a call may have done before it failed, the next try sees what there is and goes on from that.
 
+mod accounts;
+mod attach;
 mod keysets;
 mod queue;
 mod state;
@@ -23,10 +25,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::guard::Guard;
 use crate::keys::{HeldKeys, Needs, Published};
 use crate::metrics::Metrics;
+use crate::pull_claims::{Claims, Hindrances};
 use crate::secrets::secrets;
 use crate::watch::{Accept, Event, Source, follow};
+use accounts::Accounts;
 use state::{Done, Job, Kind, State};
 
 /// How often the gauges are renewed.
@@ -44,6 +49,12 @@ pub struct Context {
     pub needs: watch::Sender<Needs>,
     /// What is published.
     pub published: watch::Receiver<Option<Arc<Published>>>,
+    /// Whether who asks for something could do it himself.
+    pub guard: Guard,
+    /// What ClusterSealedSecrets ask of ServiceAccounts.
+    pub cluster_claims: watch::Receiver<Claims>,
+    /// What is in their way there.
+    pub hindrances: watch::Sender<Hindrances>,
     /// What is counted.
     pub metrics: Metrics,
     /// The wall clock.
@@ -62,6 +73,8 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// The groups to watch.
     pub groups: Vec<Group>,
+    /// Whether registry Secrets are put into ServiceAccounts.
+    pub attaches: bool,
     /// How many objects are worked on at once.
     pub workers: usize,
     /// How many private-key operations are done at once.
@@ -83,6 +96,7 @@ pub async fn run(context: Context, term: CancellationToken) {
         let engine = Arc::clone(&engine);
         others.spawn(async move { engine.follow(source, which).await });
     }
+    engine.attend_accounts(&mut others);
     for clockwork in [Clockwork::Time, Clockwork::Keys, Clockwork::Census] {
         let engine = Arc::clone(&engine);
         others.spawn(async move { engine.turn(clockwork).await });
@@ -105,10 +119,15 @@ enum Clockwork {
 struct Engine {
     context: Context,
     state: Mutex<State>,
+    accounts: Mutex<Accounts>,
     /// There may be a job, or another deadline, or a list was read.
     work: Notify,
     deadline: Notify,
     listed: Notify,
+    /// The same of ServiceAccounts; and some of them were changed.
+    account_work: Notify,
+    account_deadline: Notify,
+    accounts_changed: Notify,
     private_key_operations: Semaphore,
 }
 
@@ -118,9 +137,13 @@ impl Engine {
         let share = settings.workers.div_ceil(2);
         let engine = Self {
             state: Mutex::new(State::new(share, Instant::now())),
+            accounts: Mutex::default(),
             work: Notify::new(),
             deadline: Notify::new(),
             listed: Notify::new(),
+            account_work: Notify::new(),
+            account_deadline: Notify::new(),
+            accounts_changed: Notify::new(),
             private_key_operations: Semaphore::new(settings.cores),
             context,
         };
@@ -184,15 +207,24 @@ impl Engine {
             (Event::Started, _) => self.state().started(which, now),
             (Event::Synced { resource_version }, _) => {
                 tracing::info!(resource, namespace = which.1.as_deref(), "listed");
-                self.state().synced(which, *resource_version, now);
+                let gone = self.state().synced(which, *resource_version, now);
+                for id in gone {
+                    self.accounts().forgot(&id, now);
+                }
             }
             (Event::Present { object, initial }, Kind::Sealed(group)) => {
                 let Some(sighting) = Sighting::read(group, object) else { return };
-                self.state().saw_object(which, &sighting, object, *initial, now);
+                let id = self.state().saw_object(which, &sighting, object, *initial, now);
+                if let Some(id) = id {
+                    self.hear(&id, &sighting, now);
+                }
             }
             (Event::Gone { object }, Kind::Sealed(group)) => {
                 let Some(sighting) = Sighting::read(group, object) else { return };
-                self.state().lost_object(which, &sighting);
+                let id = self.state().lost_object(which, &sighting);
+                if let Some(id) = id {
+                    self.accounts().forgot(&id, now);
+                }
             }
             (Event::Present { object, .. }, Kind::Secrets) => {
                 let Some((namespace, name, mark)) = Mark::read(object) else { return };
@@ -211,6 +243,11 @@ impl Engine {
         }
         self.work.notify_one();
         self.deadline.notify_one();
+        self.account_work.notify_one();
+        if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {
+            let known = self.state().objects_are_known() && self.context.cluster_claims.borrow().is_some();
+            self.accounts().objects_are_known(known, now);
+        }
         if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {
             self.listed.notify_waiters();
         }

@@ -1,10 +1,15 @@
 //! Whether the admission policies are in force on which requests for rights rely. A custom resource does not say who made it,
 //! so without them the controller would do for everyone what it may do itself.
 
+mod follow;
+mod live;
+
 use jiff::Timestamp;
 use kseal_core::policy::{InForce, Policy, Verdict};
 use kseal_core::reconcile::Trouble;
 use tokio::sync::watch;
+
+pub use follow::follow;
 
 /// Judges requests by what is in force.
 #[derive(Clone)]
@@ -40,6 +45,13 @@ impl Guard {
     /// Waits until something else is in force.
     pub async fn changed(&mut self) {
         if self.in_force.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits while the policy is not in force.
+    pub async fn until_in_force(&mut self, policy: Policy) {
+        if !self.is_elsewhere && self.in_force.wait_for(|in_force| in_force.has(policy)).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

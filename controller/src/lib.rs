@@ -3,6 +3,7 @@
 pub mod api;
 pub mod args;
 pub mod client;
+pub mod cluster_sealed;
 pub mod engine;
 pub mod guard;
 pub mod http;

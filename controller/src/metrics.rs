@@ -41,6 +41,7 @@ struct Inner {
     body: Gauge,
     private_key_operations: Count<Suite>,
     secret_writes: Count<Verb>,
+    account_writes: Counter,
     status_writes: Counter,
     events: Counter,
     watch_lost: Count<Lost>,
@@ -52,6 +53,9 @@ struct Inner {
     rewraps: Count<Rewraps>,
     key_objects: Level<Key>,
     key_claims: Level<Key>,
+    policy_in_force: Level<PolicyName>,
+    cluster_sealed_secrets: Level<Stand>,
+    cluster_sealed_secret_namespaces: Level<Stand>,
     service_account_tokens: Level<Tokens>,
     token_renewals: Count<Renewals>,
     token_expiry: Level<Nothing>,
@@ -115,6 +119,16 @@ struct Rewraps {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyName {
+    policy: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stand {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Tokens {
     mode: &'static str,
     state: &'static str,
@@ -155,6 +169,12 @@ impl Metrics {
                 Family::default(),
             ),
             secret_writes: add(into, "secret_writes", "Secrets written, by verb", Family::default()),
+            account_writes: add(
+                into,
+                "service_account_writes",
+                "Changes of the imagePullSecrets of ServiceAccounts",
+                Counter::default(),
+            ),
             status_writes: add(into, "status_writes", "Statuses written", Counter::default()),
             events: add(into, "events", "Events written", Counter::default()),
             watch_lost: add(into, "watch_lost", "Watches that broke or were refused", Family::default()),
@@ -176,6 +196,24 @@ impl Metrics {
             ),
             key_objects: add(into, "key_objects", "Objects that need a key, by its fingerprint", Family::default()),
             key_claims: add(into, "key_claims", "Objects that name a key and did not open", Family::default()),
+            policy_in_force: add(
+                into,
+                "policy_in_force",
+                "1 where an admission policy that is relied on is as it should be",
+                Family::default(),
+            ),
+            cluster_sealed_secrets: add(
+                into,
+                "cluster_sealed_secrets",
+                "ClusterSealedSecrets by the state that they are in",
+                Family::default(),
+            ),
+            cluster_sealed_secret_namespaces: add(
+                into,
+                "cluster_sealed_secret_namespaces",
+                "Namespaces that shall have a ClusterSealedSecret's Secret, by the state that it is in",
+                Family::default(),
+            ),
             service_account_tokens: add(
                 into,
                 "service_account_tokens",
@@ -254,6 +292,11 @@ impl Metrics {
         self.0.secret_writes.get_or_create(&Verb { verb }).inc();
     }
 
+    /// The `imagePullSecrets` of a ServiceAccount were changed.
+    pub fn account_written(&self) {
+        self.0.account_writes.inc();
+    }
+
     /// A status was written.
     pub fn status_written(&self) {
         self.0.status_writes.inc();
@@ -305,6 +348,21 @@ impl Metrics {
                 family.get_or_create(&Key { key: key.clone() }).set(level(counts[index]));
             }
         }
+    }
+
+    /// Whether an admission policy is in force as it should be.
+    pub fn policy_in_force(&self, policy: &'static str, is_in_force: bool) {
+        self.0.policy_in_force.get_or_create(&PolicyName { policy }).set(is_in_force.into());
+    }
+
+    /// How many ClusterSealedSecrets are in `state`.
+    pub fn cluster_sealed_secrets(&self, state: &'static str, count: usize) {
+        self.0.cluster_sealed_secrets.get_or_create(&Stand { state }).set(level(count));
+    }
+
+    /// In how many namespaces the Secrets of ClusterSealedSecrets are in `state`.
+    pub fn cluster_sealed_secret_namespaces(&self, state: &'static str, count: usize) {
+        self.0.cluster_sealed_secret_namespaces.get_or_create(&Stand { state }).set(level(count));
     }
 
     /// How many ServiceAccountTokens there are, by mode and state; others are forgotten.
@@ -392,6 +450,9 @@ mod tests {
         metrics.rewrapped("request", 3, 1);
         metrics.key_needs(&BTreeMap::from([("kold".to_owned(), [1, 1])]));
         metrics.key_needs(&BTreeMap::from([("k1".to_owned(), [5, 2])]));
+        metrics.policy_in_force("kseal-rewrap-requests", true);
+        metrics.cluster_sealed_secrets("ready", 2);
+        metrics.cluster_sealed_secret_namespaces("failing", 3);
         metrics.service_account_tokens([(("Bound", "failing"), 1)].into_iter());
         metrics.service_account_tokens([(("Bound", "ready"), 2)].into_iter());
         metrics.token_renewed("published");
@@ -422,6 +483,9 @@ mod tests {
             "kseal_rewraps_total{kind=\"request\",result=\"refused\"} 1",
             "kseal_key_objects{key=\"k1\"} 5",
             "kseal_key_claims{key=\"k1\"} 2",
+            "kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 1",
+            "kseal_cluster_sealed_secrets{state=\"ready\"} 2",
+            "kseal_cluster_sealed_secret_namespaces{state=\"failing\"} 3",
             "kseal_service_account_tokens{mode=\"Bound\",state=\"ready\"} 2",
             "kseal_token_renewals_total{result=\"published\"} 1",
             "kseal_token_expiry_timestamp_seconds 1795323600",

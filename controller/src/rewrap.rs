@@ -19,6 +19,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, ApiError};
+use crate::guard::Guard;
 use crate::keys::{HeldKeys, cluster_uid};
 use crate::metrics::Metrics;
 use crate::settings::Clock;
@@ -49,6 +50,8 @@ pub struct Rewrapper {
     pub settings: RewrapSettings,
     /// The keys at hand, as they change.
     pub held: watch::Receiver<Arc<HeldKeys>>,
+    /// Whether who asks was looked at.
+    pub guard: Guard,
     /// The time, for people.
     pub clock: Clock,
     /// Where it is counted.

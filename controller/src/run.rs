@@ -1,5 +1,7 @@
 //! What the program does, from its arguments to its end.
 
+mod leader;
+
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -11,8 +13,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
-use kseal_core::policy::InForce;
-use kseal_core::reconcile::{Group, Own};
+use kseal_core::policy::{InForce, Policy};
 use kseal_core::tokens::{Surroundings, pem};
 use kseal_crypto::sealed_secrets::RsaSize;
 use kube::Config;
@@ -26,16 +27,15 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
-use crate::engine;
-use crate::guard::Guard;
+use crate::guard::{self, Guard};
 use crate::http::{self, Endpoints};
-use crate::keys::{self, Keeper, KeySettings, UpstreamKeys, UsageTeller};
+use crate::keys::{self, KeySettings, UpstreamKeys};
 use crate::lease::{Election, campaign};
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::rewrap::{RewrapSettings, Rewrapper, rewrap};
 use crate::settings::{self, Environment, Settings};
-use crate::tokens::{TokenKeeper, TokenSettings, keep_tokens};
+use crate::tokens::TokenSettings;
+use leader::Leader;
 
 /// Threads that drive all connections and watches. More would not make the API server quicker, and each has caches of the
 /// allocator's.
@@ -108,92 +108,35 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_keys = keys::follow(client.clone(), &key_settings, &metrics, &held);
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
-    let (_policies, in_force) = watch::channel(InForce::default());
+    let (policies, in_force) = watch::channel(InForce::default());
     let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
+    let (relied_on, looked) = (relied_on(&settings), CancellationToken::new());
+    let follow_policies = guard::follow(client.clone(), &relied_on, &settings.namespace, &metrics, &policies, &looked);
 
     let endpoints = Endpoints { held: keys.clone(), published: published.clone() };
     let closed = CancellationToken::new();
     let service = http::serve(service, http::service(endpoints), closed.clone());
     let measures = http::serve(measures, http::measurements(metrics.clone()), closed.clone());
 
-    let election = Election {
-        // On a connection of its own, which no crowd of requests is in the way of.
-        api: Api::new(connect(&config, metrics.clone())?),
-        namespace: settings.namespace.clone(),
-        identity: settings.identity.clone(),
-        timing: settings.timing,
-        clock: settings::now,
-        rng: settings::rng(),
+    // On a connection of its own, which no crowd of requests is in the way of.
+    let election = election(&settings, Api::new(connect(&config, metrics.clone())?), metrics.clone());
+    let leader = Leader {
+        allowed: cluster_sealed_secrets(&settings),
+        tokens: token_settings(&settings, &config),
+        keys: key_settings.clone(),
+        settings: settings.clone(),
+        client: client.clone(),
+        held: keys,
+        published,
+        guard,
+        looked: looked.clone(),
         metrics: metrics.clone(),
     };
-    let candidacy = campaign(election, stop, |term| {
-        let keeper = Keeper {
-            api: Api::new(client.clone()),
-            settings: key_settings.clone(),
-            held: keys.clone(),
-            published: published.clone(),
-            clock: settings::now,
-            metrics: metrics.clone(),
-        };
-        let (counted, needs) = watch::channel(None);
-        let teller = UsageTeller {
-            api: Api::new(client.clone()),
-            namespace: settings.namespace.clone(),
-            watched: settings.watch_namespaces.clone(),
-            needs,
-            held: keys.clone(),
-            published: published.clone(),
-            clock: settings::now,
-            metrics: metrics.clone(),
-        };
-        let rewrapper = Rewrapper {
-            client: client.clone(),
-            api: Api::new(client.clone()),
-            settings: RewrapSettings {
-                requests: settings.rewrap_requests,
-                objects: settings.rewrap_objects,
-                objects_after: settings.rewrap_objects_after,
-                namespaces: settings.watch_namespaces.clone(),
-            },
-            held: keys.clone(),
-            clock: settings::now,
-            metrics: metrics.clone(),
-        };
-        let tokens = TokenKeeper {
-            client: client.clone(),
-            api: Api::new(client.clone()),
-            settings: token_settings(&settings, &config),
-            guard: guard.clone(),
-            clock: settings::now,
-            jitter: settings::jitter,
-            suffix: settings::suffix,
-            metrics: metrics.clone(),
-        };
-        let context = engine::Context {
-            client: client.clone(),
-            api: Api::new(client.clone()),
-            keys: keys.clone(),
-            needs: counted,
-            published: published.clone(),
-            metrics: metrics.clone(),
-            clock: settings::now,
-            jitter: settings::jitter,
-            settings: engine_settings(&settings),
-        };
-        async move {
-            join!(
-                keys::keep(keeper, settings::rng(), term.clone()),
-                keys::tell_usage(teller, term.clone()),
-                rewrap(rewrapper, term.clone()),
-                keep_tokens(tokens, term.clone()),
-                engine::run(context, term)
-            );
-        }
-    });
+    let candidacy = campaign(election, stop, |term| leader.lead(term));
     // The endpoints answer until the lease is handed over.
     select! {
         () = candidacy => {}
-        _ = async { join!(follow_keys, follow_published, service, measures) } => {}
+        _ = async { join!(follow_keys, follow_published, follow_policies, service, measures) } => {}
     }
     closed.cancel();
     tracing::info!("stopped");
@@ -202,6 +145,18 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|error| RunError::Listen(address, error))
+}
+
+fn election(settings: &Settings, api: Api, metrics: Metrics) -> Election {
+    Election {
+        api,
+        namespace: settings.namespace.clone(),
+        identity: settings.identity.clone(),
+        timing: settings.timing,
+        clock: settings::now,
+        rng: settings::rng(),
+        metrics,
+    }
 }
 
 fn key_settings(settings: &Settings) -> KeySettings {
@@ -221,18 +176,28 @@ fn key_settings(settings: &Settings) -> KeySettings {
     }
 }
 
-fn engine_settings(settings: &Settings) -> engine::Settings {
-    let upstream = (settings.sealed_secrets != SealedSecrets::Off).then_some(Group::Upstream);
-    engine::Settings {
-        own: Own {
-            namespace: settings.namespace.clone(),
-            upstream_key_prefix: settings.sealed_secrets_key_prefix.clone(),
-        },
-        namespaces: settings.watch_namespaces.clone(),
-        groups: [Group::Native].into_iter().chain(upstream).collect(),
-        workers: settings.workers,
-        cores: cores(),
+/// The policies that what is switched on relies on.
+fn relied_on(settings: &Settings) -> Vec<Policy> {
+    if settings.policies == Policies::Elsewhere {
+        return Vec::new();
     }
+    let is_on = |policy: &Policy| match policy {
+        Policy::ServiceAccountTokens => settings.service_account_tokens,
+        Policy::ImagePullSecrets => settings.image_pull_secrets,
+        Policy::ClusterSealedSecrets => !settings.cluster_sealed_secrets.is_empty(),
+        Policy::RewrapRequests => settings.rewrap_requests,
+    };
+    Policy::ALL.into_iter().filter(is_on).collect()
+}
+
+/// Which of them are opened. A controller of some namespaces has no right to the others, nor to know of them.
+fn cluster_sealed_secrets(settings: &Settings) -> Vec<String> {
+    let names = &settings.cluster_sealed_secrets;
+    if settings.watch_namespaces.is_empty() || names.is_empty() {
+        return names.clone();
+    }
+    tracing::warn!("ClusterSealedSecrets are left alone: this controller looks after some namespaces only");
+    Vec::new()
 }
 
 fn token_settings(settings: &Settings, config: &Config) -> TokenSettings {

@@ -44,6 +44,8 @@ pub enum Write {
     Create,
     /// A JSON merge patch (RFC 7386).
     Merge,
+    /// A whole object in the place of the one that is there.
+    Replace,
 }
 
 impl Part {
@@ -98,6 +100,7 @@ pub async fn write(client: &Client, write: Write, path: &str, manager: &str, bod
     let (method, content_type) = match write {
         Write::Create => (Method::POST, "application/json"),
         Write::Merge => (Method::PATCH, "application/merge-patch+json"),
+        Write::Replace => (Method::PUT, "application/json"),
     };
     let request = Request::builder().method(method).uri(format!("{path}?fieldManager={manager}"));
     let request = request.header(ACCEPT, Part::Metadata.accept()).header(CONTENT_TYPE, content_type);

@@ -4,6 +4,7 @@
 mod case;
 mod keys;
 mod objects;
+mod policies;
 mod publication;
 
 use std::time::Duration;
@@ -17,7 +18,8 @@ pub use self::{
     case::Case,
     keys::Keys,
     objects::{Objects, condition, items, main_condition, path, record},
-    publication::sealed_for,
+    policies::{POLICY_COLLECTIONS, policy_metric, policy_path, wait_for_policy},
+    publication::{cluster_sealed_for, sealed_for},
 };
 use crate::cluster::{Cluster, Controller, ControllerOptions, Installation, Part};
 

@@ -11,8 +11,10 @@ use kseal_api::{
     CreationPolicy, DataKey, ImagePullSecret, RewrapFailure, RewrapObject, RewrapRequestSpec, RewrapRequestStatus,
     RewrappedObject, Scope, SealedFor, SealedSecretSpec, Selection, Target, Template, TemplateMetadata, crd, names,
 };
+use kseal_core::policy::Policy;
 use kseal_crypto::envelope;
 use kseal_manifest::Manifest;
+use kseal_tests::document::{Step, is_excerpt, steps};
 use serde_json::{Value, json};
 
 fn folder() -> PathBuf {
@@ -240,8 +242,32 @@ fn the_controller_may_do_what_it_does_and_no_more() {
     let keys = ["/secrets []: create get list patch watch", "/events []: create"];
     assert_eq!(rules(&object("namespaced/role.yaml", "Role")), strings(&keys));
     // What is switched on apart.
+    let component = |name: &str| rules(&object(&format!("components/{name}/controller.yaml"), "ClusterRole"));
+    // Each may look at the policy that it relies on, and at no other.
+    let with_guard = |rules: &[&str], policy: Policy| {
+        let resources = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"];
+        let rule = |it| format!("admissionregistration.k8s.io/{it} [{}]: get list watch", policy.name());
+        strings(rules).into_iter().chain(resources.map(rule)).collect::<BTreeSet<String>>()
+    };
     let requests = ["kseal.dev/rewraprequests []: delete get list watch", "kseal.dev/rewraprequests/status []: patch"];
-    assert_eq!(rules(&object("components/rewrap-requests/controller.yaml", "ClusterRole")), strings(&requests));
+    assert_eq!(component("rewrap-requests"), with_guard(&requests, Policy::RewrapRequests));
+    let pulls = ["/serviceaccounts []: get list patch watch"];
+    assert_eq!(component("image-pull-secrets"), with_guard(&pulls, Policy::ImagePullSecrets));
+    let tokens = [
+        "kseal.dev/serviceaccounttokens []: get list watch",
+        "kseal.dev/serviceaccounttokens/status []: patch",
+        "/serviceaccounts []: get list watch",
+        "/serviceaccounts/token []: create",
+        "/secrets []: delete",
+    ];
+    assert_eq!(component("service-account-tokens"), with_guard(&tokens, Policy::ServiceAccountTokens));
+    let everywhere = [
+        "kseal.dev/clustersealedsecrets []: get list watch",
+        "kseal.dev/clustersealedsecrets/status []: patch",
+        "/namespaces []: get list watch",
+        "/secrets []: delete",
+    ];
+    assert_eq!(component("cluster-sealed-secrets"), with_guard(&everywhere, Policy::ClusterSealedSecrets));
     let objects = ["kseal.dev/sealedsecrets []: patch"];
     assert_eq!(rules(&object("components/rewrap-objects/controller.yaml", "ClusterRole")), strings(&objects));
 }
@@ -425,4 +451,66 @@ fn every_reason_of_a_condition_is_explained_to_who_operates_it() {
     for reason in reasons {
         assert!(document.contains(&format!("`{reason}`")), "{reason}");
     }
+}
+
+#[test]
+fn what_is_shown_as_an_example_is_what_is_installed() {
+    let mut files = BTreeSet::new();
+    for step in steps("docs/hardening.md").unwrap() {
+        let Step::Excerpt { line, file, text } = step else { panic!("{step:?} is no excerpt") };
+        let whole = fs::read_to_string(folder().join("..").join(&file)).unwrap();
+        assert!(is_excerpt(&text, &whole), "docs/hardening.md:{line} is not in {file}:\n{text}");
+        files.insert(file);
+    }
+    assert_eq!(files.len(), 6, "{files:?}");
+}
+
+/// Of each file below `components/` its kustomization tells how it is switched on, and `docs/operate.md` that there is one.
+#[test]
+fn every_component_is_told_of() {
+    let document = fs::read_to_string(folder().join("../docs/operate.md")).unwrap();
+    for entry in fs::read_dir(folder().join("components")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(document.contains(&name), "{name}");
+        let kustomization = fs::read_to_string(path.join("kustomization.yaml")).unwrap();
+        assert!(kustomization.contains(&format!("components: [../deploy/components/{name}]")), "{name}");
+        assert_eq!(documents(&path.join("kustomization.yaml"))[0]["kind"], "Component");
+    }
+}
+
+/// What the API server would add is written down, so that what is stored can be compared with the files.
+#[test]
+fn every_policy_says_all_that_the_api_server_would_add() {
+    let mut found = 0;
+    for path in files() {
+        for document in documents(&path) {
+            let spec = &document["spec"];
+            match document["kind"].as_str().unwrap() {
+                "ValidatingAdmissionPolicy" | "MutatingAdmissionPolicy" => {
+                    let constraints = &spec["matchConstraints"];
+                    assert!(spec["failurePolicy"].is_string(), "{}", path.display());
+                    for field in ["matchPolicy", "namespaceSelector", "objectSelector"] {
+                        assert!(!constraints[field].is_null(), "{}: {field}", path.display());
+                    }
+                    for rule in constraints["resourceRules"].as_array().unwrap() {
+                        assert!(rule["scope"].is_string(), "{}", path.display());
+                    }
+                    found += 1;
+                }
+                "ValidatingAdmissionPolicyBinding" => {
+                    assert_eq!(spec["policyName"], document["metadata"]["name"]);
+                    assert_eq!(spec["validationActions"], json!(["Deny"]));
+                    if let Some(parameters) = spec.get("paramRef") {
+                        let beside = json!({
+                            "name": names::POLICY, "namespace": names::SYSTEM_NAMESPACE, "parameterNotFoundAction": "Deny",
+                        });
+                        assert_eq!(*parameters, beside, "{}", path.display());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(found >= 11, "{found}");
 }

@@ -76,6 +76,7 @@ fn what_was_sealed_for_a_cluster_that_is_lost_opens_as_the_document_says() {
                     turn(&mut world, &cue).await.with_context(|| format!("{DOCUMENT}: {cue}"))?;
                     cues.push(cue);
                 }
+                Step::Excerpt { .. } => {}
                 Step::Script { line, text } => {
                     world.script(&text).await.with_context(|| format!("{DOCUMENT}:{line}"))?;
                 }

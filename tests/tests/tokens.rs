@@ -13,6 +13,8 @@ mod fight;
 mod lasting;
 #[path = "tokens/place.rs"]
 mod place;
+#[path = "tokens/policy.rs"]
+mod policy;
 #[path = "tokens/replicas.rs"]
 mod replicas;
 #[path = "tokens/secrecy.rs"]

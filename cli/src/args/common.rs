@@ -32,16 +32,37 @@ pub enum ScopeName {
     /// Opens anywhere in the cluster
     #[value(name = "ClusterWide", alias = "cluster-wide")]
     ClusterWide,
+    /// Opens under one name, into every namespace that is selected
+    #[value(name = "ClusterSealedSecret", alias = "cluster-sealed-secret")]
+    ClusterSealedSecret,
 }
 
-impl From<ScopeName> for Scope {
-    fn from(name: ScopeName) -> Self {
-        match name {
-            ScopeName::Strict => Self::Strict,
-            ScopeName::NamespaceWide => Self::NamespaceWide,
-            ScopeName::ClusterWide => Self::ClusterWide,
+impl ScopeName {
+    /// The scope; a ClusterSealedSecret has none.
+    pub(crate) const fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Strict => Some(Scope::Strict),
+            Self::NamespaceWide => Some(Scope::NamespaceWide),
+            Self::ClusterWide => Some(Scope::ClusterWide),
+            Self::ClusterSealedSecret => None,
         }
     }
+}
+
+/// Where values may be opened, and who uses the Secret.
+#[derive(Args, Default)]
+pub(crate) struct PlaceArgs {
+    /// Where the values may be opened [default: that of the rule in .kseal.yaml, else Strict]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub scope: Option<ScopeName>,
+    /// Make a ClusterSealedSecret for the namespaces with such labels, as in `team=a,tier in (web,db),!legacy`
+    ///
+    /// With --scope ClusterSealedSecret alone it is for every namespace.
+    #[arg(long, value_name = "SELECTOR")]
+    pub namespace_selector: Option<String>,
+    /// ServiceAccounts that shall pull images with the Secret: names as `a,b`, a selector as `team=a`, or `*` for all
+    #[arg(long, value_name = "ACCOUNTS")]
+    pub image_pull_secret_for: Option<String>,
 }
 
 /// Whom to seal for.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{RecipientArgs, ScopeName, SealFormat};
+use super::{PlaceArgs, RecipientArgs, SealFormat};
 
 /// Make a sealed Secret without a plaintext file
 ///
@@ -101,9 +101,8 @@ pub(crate) struct CreateCommon {
     /// Namespace of the Secret
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Where the values may be opened [default: that of the rule in .kseal.yaml, else Strict]
-    #[arg(long, value_enum, ignore_case = true)]
-    pub scope: Option<ScopeName>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// How to seal [default: that of the rule in .kseal.yaml, else kseal]
     #[arg(short, long, value_enum)]
     pub format: Option<SealFormat>,

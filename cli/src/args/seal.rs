@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KeyArgs, OutputArgs, RecipientArgs, ScopeName, SealFormat};
+use super::{KeyArgs, OutputArgs, PlaceArgs, RecipientArgs, SealFormat};
 
 const ENCRYPT_EXAMPLES: &str = "\
 Examples:
@@ -12,6 +12,7 @@ Examples:
   kseal encrypt --keys prod.yaml -i secret.yaml       in place, for the cluster of this bundle
   kseal encrypt --context prod -i secret.yaml         the same, for the keys that this cluster publishes
   kubectl create secret generic db --from-file=password -n prod --dry-run=client -o yaml | kseal encrypt
+  kseal encrypt --namespace-selector team=a -i pull.yaml   one ClusterSealedSecret for many namespaces
   kseal encrypt --raw password --name db -n prod < password.txt";
 
 /// Seal the values of Secrets
@@ -32,9 +33,8 @@ pub(crate) struct EncryptArgs {
     /// How to seal [default: that of the rule in .kseal.yaml, else kseal]
     #[arg(short, long, value_enum)]
     pub format: Option<SealFormat>,
-    /// Where the values may be opened [default: that of the rule in .kseal.yaml, else Strict]
-    #[arg(long, value_enum, ignore_case = true)]
-    pub scope: Option<ScopeName>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Namespace of Secrets that do not state one
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,

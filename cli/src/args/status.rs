@@ -12,7 +12,7 @@ Examples:
 
 /// List the sealed objects of a cluster, and why one is not ready
 ///
-/// Lists SealedSecrets of kseal.dev and of bitnami.com. READY is what the controller says of the object as it is now:
+/// Lists SealedSecrets of kseal.dev and of bitnami.com, and with -A ClusterSealedSecrets too. READY is what the controller says of the object as it is now:
 /// until it has looked at the last change, that is Unknown. KEYS are the sealing keys that opened it.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]

@@ -1,4 +1,4 @@
-//! The sealed objects of a cluster, of both kinds, page by page: a cluster may have more than there is memory for.
+//! The sealed objects of a cluster, of every kind, page by page: a cluster may have more than there is memory for.
 
 use kseal_api::names;
 use serde_json::{Value, value::RawValue};
@@ -11,15 +11,35 @@ use crate::error::{Error, Result};
 pub(crate) enum SealedKind {
     Native,
     Upstream,
+    /// Of no namespace, and for many.
+    Cluster,
 }
 
 impl SealedKind {
-    pub(crate) const ALL: [Self; 2] = [Self::Native, Self::Upstream];
+    pub(crate) const ALL: [Self; 3] = [Self::Native, Self::Upstream, Self::Cluster];
+    /// Those whose objects are in a namespace.
+    pub(crate) const OF_NAMESPACES: [Self; 2] = [Self::Native, Self::Upstream];
+
+    /// Its name in manifests.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Native | Self::Upstream => names::SEALED_SECRET,
+            Self::Cluster => names::CLUSTER_SEALED_SECRET,
+        }
+    }
+
+    /// Its name in paths.
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Self::Native | Self::Upstream => "sealedsecrets",
+            Self::Cluster => "clustersealedsecrets",
+        }
+    }
 
     /// Its group and version.
     pub(crate) const fn group(self) -> &'static str {
         match self {
-            Self::Native => names::API_VERSION,
+            Self::Native | Self::Cluster => names::API_VERSION,
             Self::Upstream => names::UPSTREAM_API_VERSION,
         }
     }
@@ -27,7 +47,7 @@ impl SealedKind {
     /// In the words of `--format`.
     pub(crate) const fn format(self) -> &'static str {
         match self {
-            Self::Native => "kseal",
+            Self::Native | Self::Cluster => "kseal",
             Self::Upstream => "bitnami",
         }
     }
@@ -68,8 +88,10 @@ impl SealedObjects<'_> {
     /// # Errors
     /// If not all of them were listed for another reason.
     pub(crate) fn each_if_allowed(&self, kind: SealedKind, on: impl FnMut(&RawValue)) -> Result<Listed> {
-        let place = self.namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();
-        let Err(failure) = self.cluster.each_raw(&format!("/apis/{}/{place}sealedsecrets", kind.group()), on) else {
+        let namespace = self.namespace.filter(|_| kind != SealedKind::Cluster);
+        let place = namespace.map(|name| format!("namespaces/{name}/")).unwrap_or_default();
+        let Err(failure) = self.cluster.each_raw(&format!("/apis/{}/{place}{}", kind.group(), kind.plural()), on)
+        else {
             return Ok(Listed::All);
         };
         let is_forbidden = matches!(&failure, Failure::Refused(refusal) if refusal.code == 403);
@@ -91,6 +113,10 @@ impl SealedObjects<'_> {
         {
             return Ok(());
         }
+        if kind == SealedKind::Cluster {
+            let what = format!("{} of {}", kind.plural(), kind.group());
+            return Err(failure.wanting(&what, "ask for the right to list them"));
+        }
         let place = self.namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
         let what = format!("sealedsecrets of {} in {place}", kind.group());
         let hint = match self.namespace {
@@ -105,7 +131,7 @@ impl SealedObjects<'_> {
         match self.cluster.get::<Value>(&format!("/apis/{}", kind.group())) {
             Ok(resources) => {
                 let resources = resources["resources"].as_array().cloned().unwrap_or_default();
-                Ok(resources.iter().any(|resource| resource["name"] == "sealedsecrets"))
+                Ok(resources.iter().any(|resource| resource["name"] == kind.plural()))
             }
             Err(Failure::Refused(refusal)) if refusal.code == 404 => Ok(false),
             Err(Failure::Refused(refusal)) if refusal.code == 403 => Ok(true),

@@ -1,4 +1,4 @@
-//! What a sealed object's status says, of either kind.
+//! What a sealed object's status says, of every kind.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ impl SealedStatus {
     pub(crate) fn opened_by(&self, kind: SealedKind, metadata: &SealedMetadata) -> OpenedBy {
         let of_upstream;
         let (record, needed) = match kind {
-            SealedKind::Native => (&self.observed, &self.needed_keys),
+            SealedKind::Native | SealedKind::Cluster => (&self.observed, &self.needed_keys),
             SealedKind::Upstream => {
                 let text = self.message(RECORD);
                 of_upstream = text.map_or(Part::Absent, |text| {
@@ -105,7 +105,7 @@ impl SealedStatus {
         };
         let is_told = match record {
             // sealed-secrets' own controller writes neither a record nor a reason.
-            Part::Absent => kind == SealedKind::Native || self.reason("Synced").is_some(),
+            Part::Absent => kind != SealedKind::Upstream || self.reason("Synced").is_some(),
             // One without keys is of a version that noted none.
             Part::Read(record) => record.keys.get().is_some(),
             Part::Strange => false,

@@ -85,6 +85,10 @@ impl Needs {
         forbidden: Error,
     ) -> Result<bool> {
         let Some(usage) = keys.counted.known().filter(|usage| !usage.watched.is_empty()) else { return Err(forbidden) };
+        if kind == SealedKind::Cluster {
+            // A controller of some namespaces leaves them alone.
+            return Ok(false);
+        }
         let mut is_installed = false;
         for name in &usage.watched {
             let namespace = Some(segment("a namespace that is watched", name)?);
@@ -123,8 +127,8 @@ impl Needs {
         } else {
             match (kind, is_current, is_recipient) {
                 (_, true, Some(true)) => &mut self.claiming,
-                (SealedKind::Native, false, Some(true)) => &mut self.unseen,
-                (SealedKind::Native, false, None) => &mut self.unreadable,
+                (SealedKind::Native | SealedKind::Cluster, false, Some(true)) => &mut self.unseen,
+                (SealedKind::Native | SealedKind::Cluster, false, None) => &mut self.unreadable,
                 // They name no key: it may be any RSA key that opens them.
                 (SealedKind::Upstream, false, _) if is_rsa => &mut self.unseen,
                 _ => return,
@@ -158,10 +162,13 @@ fn is_recipient(spec: &Part<Spec>, fingerprint: &str) -> Option<bool> {
 }
 
 impl Named {
-    /// `namespace/name`.
+    /// `namespace/name`, or `clustersealedsecrets/name`.
     pub(crate) fn path(&self) -> String {
         if self.name.is_empty() {
             return format!("an object of {} whose name cannot be read", self.kind.group());
+        }
+        if self.kind == SealedKind::Cluster {
+            return format!("{}/{}", self.kind.plural(), self.name);
         }
         format!("{}/{}", self.namespace, self.name)
     }

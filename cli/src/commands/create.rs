@@ -66,12 +66,11 @@ impl Contents {
 
 fn create(common: CreateCommon, contents: &Contents, environment: &Environment, output: &Output) -> Result<u8> {
     let metadata = metadata(&common)?;
-    let CreateCommon { name, namespace, scope, format, immutable, output: to, recipients, .. } = common;
+    let CreateCommon { name, namespace, place, format, immutable, output: to, recipients, .. } = common;
     let mut resolver = Resolver::new(recipients.settle(environment), environment.now(), output);
     let Resolved { recipients, namespace: rule_namespace, scope: rule_scope, format: rule_format } =
         resolver.resolve(to.as_deref())?;
-    let scope = scope.map(Into::into);
-    let placing = Placing { scope, rule_scope, namespace, rule_namespace, name: None };
+    let placing = Placing { rule_scope, rule_namespace, ..Placing::new(place, namespace, None)? };
     let format = format.or(rule_format).unwrap_or(SealFormat::Kseal);
     let sealing = Sealing {
         format,

@@ -23,12 +23,12 @@ use crate::{
 };
 
 pub(crate) fn run(args: EncryptArgs, environment: &Environment, output: &Output) -> Result<u8> {
-    let EncryptArgs { files, output: target, format, scope, namespace, name, raw, allow_empty, recipients, keys } =
+    let EncryptArgs { files, output: target, format, place, namespace, name, raw, allow_empty, recipients, keys } =
         args;
     let mut command = Encrypt {
         resolver: Resolver::new(recipients.settle(environment), environment.now(), output),
         key_files: keys.settle(environment),
-        placing: Placing { scope: scope.map(Into::into), namespace, name, ..Placing::default() },
+        placing: Placing::new(place, namespace, name)?,
         format,
         allow_empty,
         named: 0,
@@ -129,11 +129,13 @@ impl Encrypt<'_> {
         };
         let value = Zeroizing::new(files::read_octets(path)?);
         let resolved = self.resolver.resolve(target)?;
-        let placed = self.placing(&resolved).bare()?;
+        let format = self.format.or(resolved.format).unwrap_or(SealFormat::Kseal);
+        let placing = self.placing(&resolved);
+        placing.check_format(format)?;
+        let placed = placing.bare()?;
         let mut rng = self.environment.rng();
         let items = [(item, value.as_slice())];
         let failed = |error: kseal_core::SealError| Error::no_key("cannot seal").because(&error);
-        let format = self.format.or(resolved.format).unwrap_or(SealFormat::Kseal);
         let text = match format {
             SealFormat::Bitnami => {
                 let recipient = resolved.recipients.rsa(self.environment.now())?;

@@ -8,7 +8,7 @@ use self::row::{Item, Row};
 use super::{DONE, FOUND};
 use crate::{
     args::{ReportFormat, StatusArgs},
-    cluster::{self, Cluster, Failure, SealedKind, SealedObjects},
+    cluster::{self, Cluster, Failure, Listed, SealedKind, SealedObjects},
     error::{Error, Result},
     output::Output,
     settings::Environment,
@@ -25,7 +25,7 @@ pub(crate) fn run(args: StatusArgs, environment: &Environment, output: &Output) 
     let all = SealedObjects { cluster: &cluster, namespace };
     let status = Status { objects: all, names: &args.names };
     let (mut objects, mut errors, mut installed) = (Vec::new(), Vec::new(), 0);
-    for kind in SealedKind::ALL {
+    for kind in SealedKind::OF_NAMESPACES {
         match status.of(kind) {
             Ok(Some(found)) => {
                 installed += 1;
@@ -33,6 +33,12 @@ pub(crate) fn run(args: StatusArgs, environment: &Environment, output: &Output) 
             }
             Ok(None) => {}
             Err(error) => errors.push(error),
+        }
+    }
+    if namespace.is_none() {
+        match status.of_cluster()? {
+            Ok(found) => objects.extend(found),
+            Err(error) => output.warn(format!("{}: ClusterSealedSecrets are not shown", error.message())),
         }
     }
     if installed == 0 && errors.is_empty() {
@@ -75,14 +81,27 @@ impl Status<'_> {
                 Ok(()) => true,
                 Err(failure) => self.objects.without(kind, failure).map(|()| false)?,
             },
-            (_, names) => self.objects.each(kind, |object| {
-                let item = Item::read(object);
-                if names.is_empty() || item.name().is_some_and(|name| names.iter().any(|it| it == name)) {
-                    found.push(item);
-                }
-            })?,
+            _ => self.objects.each(kind, |object| self.pick(object, &mut found))?,
         };
         Ok(is_installed.then(|| found.into_iter().map(|item| (kind, item)).collect()))
+    }
+
+    /// The ClusterSealedSecrets, if there are any; who may list all else may not always list these.
+    fn of_cluster(&self) -> Result<Result<Vec<(SealedKind, Item)>>> {
+        let mut found = Vec::new();
+        let listed = self.objects.each_if_allowed(SealedKind::Cluster, |object| self.pick(object, &mut found))?;
+        Ok(match listed {
+            Listed::All | Listed::NoSuchKind => Ok(found.into_iter().map(|item| (SealedKind::Cluster, item)).collect()),
+            Listed::Forbidden(error) => Err(*error),
+        })
+    }
+
+    /// Takes one that was asked for.
+    fn pick(&self, object: &RawValue, found: &mut Vec<Item>) {
+        let item = Item::read(object);
+        if self.names.is_empty() || item.name().is_some_and(|name| self.names.iter().any(|it| it == name)) {
+            found.push(item);
+        }
     }
 
     /// Each by its name; those that are not there are left out.

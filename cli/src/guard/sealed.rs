@@ -2,7 +2,7 @@
 
 use kseal_api::names;
 use kseal_core::{Format, MAX_OBJECT_BYTES, SealedObject};
-use kseal_crypto::{FailureClass, Reason, Subject};
+use kseal_crypto::{FailureClass, Place, Reason, Subject};
 use kseal_manifest::{Entry, Object};
 
 use super::{Finding, Rule, plaintext::Plain};
@@ -71,9 +71,12 @@ fn too_large(finding: &impl Fn(usize, Rule, String, &str) -> Finding, line: usiz
     finding(line, Rule::TooLarge, message, "split it into several Secrets")
 }
 
-/// A file without a namespace gets one later, from kustomize or kubectl, and perhaps another name too.
+/// A file without a namespace gets one later, from kustomize or kubectl, and perhaps another name too; unless it is of none.
 fn moved(sealed: &SealedObject) -> Option<String> {
-    sealed.object.namespace.as_ref()?;
+    let is_of_none = matches!(sealed.place(), Ok(Place::ClusterSealedSecret { .. }));
+    if sealed.object.namespace.is_none() && !is_of_none {
+        return None;
+    }
     sealed.moved().map(|moved| moved.to_string())
 }
 

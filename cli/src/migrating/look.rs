@@ -47,7 +47,7 @@ pub(crate) fn look(cluster: &Cluster, place: &Place) -> Result<Found> {
         .and_then(|upstream| upstream.flag("key-prefix"))
         .unwrap_or(names::UPSTREAM_KEY_PREFIX)
         .to_owned();
-    let own = Own { namespace: namespace.to_owned(), upstream_key_prefix: prefix };
+    let own = Own { namespace: namespace.to_owned(), upstream_key_prefix: prefix, makes_tokens: false };
     let mut objects = Objects::default();
     let all = SealedObjects { cluster, namespace: None };
     if !all.each(SealedKind::Upstream, |object| objects.add(object, &own))? {

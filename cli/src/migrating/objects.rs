@@ -284,7 +284,11 @@ mod tests {
     use super::*;
 
     fn own() -> Own {
-        Own { namespace: "kube-system".to_owned(), upstream_key_prefix: "sealed-secrets-key".to_owned() }
+        Own {
+            namespace: "kube-system".to_owned(),
+            upstream_key_prefix: "sealed-secrets-key".to_owned(),
+            makes_tokens: false,
+        }
     }
 
     fn raw(object: &Value) -> Box<RawValue> {

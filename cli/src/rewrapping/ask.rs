@@ -159,6 +159,10 @@ impl Through {
                 "it has more data keys than the controller there takes",
                 "give it fewer files at a time; `kseal reencrypt --compact`, with a private key, leaves one data key in each",
             ),
+            "OlderThanPolicy" => (
+                "it came before the policy that sees to it who may ask had been in force for 10 seconds",
+                "run it again",
+            ),
             "TooLarge" => ("the answer would be too large", "give it fewer files at a time"),
             _ => ("it gives a reason that this version does not know", "a later version of kseal may know it"),
         };

@@ -11,7 +11,8 @@ use super::{
     retype::{retype, set_metadata},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
+    meaning,
     placing::Placed,
     secret::{Field, Item},
     settings::Rng,
@@ -26,19 +27,57 @@ impl Sealing<'_> {
         rng: &mut Rng,
     ) -> Result<Vec<Edit>> {
         let texts = self.items(items, placed, rng)?;
-        let mut edits = retype(object, names::API_VERSION, names::SEALED_SECRET);
+        let selector = self.placing.namespace_selector().transpose()?;
+        let kind = if selector.is_some() { names::CLUSTER_SEALED_SECRET } else { names::SEALED_SECRET };
+        let mut edits = retype(object, names::API_VERSION, kind);
         edits.extend(metadata::strip(object));
+        if selector.is_some() {
+            edits.extend(self.without_namespace(object));
+        }
         edits.extend(self.placing.name.as_ref().map(|name| set_metadata(object, "name", Tree::str(name))));
         edits.extend(remove_contents(object));
-        let spec = spec(object, items, placed, texts);
+        let spec = spec(object, items, placed, texts, selector, self.pulls(object)?);
         edits.push(Edit::Insert { path: object.path.clone(), key: "spec".to_owned(), value: spec, at: Position::End });
         Ok(edits)
     }
+
+    /// An object for many namespaces is of none.
+    fn without_namespace(&self, object: &Object<'_>) -> Option<Edit> {
+        object.node.get("metadata")?.entry("namespace")?;
+        self.output.warn(format!(
+            "{}: metadata.namespace is left out: a ClusterSealedSecret is of no namespace",
+            meaning::describe(object)
+        ));
+        Some(Edit::Remove { path: object.path.clone().keys(["metadata", "namespace"]), comments: true })
+    }
+
+    /// Who shall pull images with the Secret, which must be one for that.
+    fn pulls(&self, object: &Object<'_>) -> Result<Option<Tree>> {
+        let Some(pulls) = self.placing.image_pull_secret().transpose()? else { return Ok(None) };
+        let type_ = object.node.get("type").and_then(|type_| type_.as_str()).unwrap_or("Opaque");
+        if names::DOCKER_TYPES.contains(&type_) {
+            return Ok(Some(pulls));
+        }
+        let wanted = names::DOCKER_TYPES.join(" or ");
+        Err(Error::input(format!(
+            "{}: images are pulled with Secrets of type {wanted}, and this one is of type {type_}",
+            meaning::describe(object)
+        ))
+        .hint("leave out --image-pull-secret-for, or make it with `kseal create docker-registry`"))
+    }
 }
 
-fn spec(object: &Object<'_>, items: &[Item], placed: &Placed, texts: Texts) -> Tree {
+fn spec(
+    object: &Object<'_>,
+    items: &[Item],
+    placed: &Placed,
+    texts: Texts,
+    selector: Option<Tree>,
+    pulls: Option<Tree>,
+) -> Tree {
+    let scope = || TreeEntry::new("scope", Tree::str(placed.scope.to_string()));
     let mut spec = vec![
-        TreeEntry::new("scope", Tree::str(placed.scope.to_string())),
+        selector.map_or_else(scope, |selector| TreeEntry::new("namespaceSelector", selector)),
         TreeEntry::new("sealedFor", sealed_for(ObjectRef::bound_by(&placed.object, placed.scope))),
         TreeEntry::new("dataKeys", data_keys(texts.data_keys)),
         TreeEntry::new("encryptedData", values(items, texts.values)).with_comments(field_comments(object)),
@@ -47,6 +86,7 @@ fn spec(object: &Object<'_>, items: &[Item], placed: &Placed, texts: Texts) -> T
     if let Some(template) = template {
         spec.push(TreeEntry::new("template", template));
     }
+    spec.extend(pulls.map(|pulls| TreeEntry::new("imagePullSecret", pulls)));
     Tree::Map(spec)
 }
 

@@ -19,13 +19,14 @@ use tokio::time::Instant;
 use super::keysets::KeySets;
 use super::queue::{Class, Queue};
 use super::table::{Id, Place, Standing, Table};
+pub(super) use jobs::backoff;
 use lists::Lists;
 use waiting::Waiting;
 
 /// A Secret that someone else changes is put right at most once in so long.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// Someone who comes back within this time is fighting.
-const GRUDGE: Duration = Duration::from_mins(10);
+pub(super) const GRUDGE: Duration = Duration::from_mins(10);
 
 /// What one collection brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,6 +151,18 @@ impl State {
     /// Whether sealed objects are being listed.
     pub(super) fn is_reading(&self) -> bool {
         self.lists.is_reading()
+    }
+
+    /// Whether every sealed object there is was seen.
+    pub(super) fn objects_are_known(&self) -> bool {
+        self.lists.were_whole()
+    }
+
+    /// What an object asks for beside its Secret stands another way, or may do so now.
+    pub(super) fn tell_again(&mut self, ids: &[Id], now: Instant) {
+        for id in ids {
+            self.look_again(id, now);
+        }
     }
 
     /// Keys are held that were not before; `others`: of upstream's kind, whose objects name none.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::keysets::KeySet;
-use kseal_core::reconcile::{Claim, Digest, Group, Mark, Retry, Sighting, Uid};
+use kseal_core::reconcile::{Claim, Digest, Group, Mark, Observed, Retry, Sighting, Uid};
 
 /// Names one sealed object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,7 +117,9 @@ impl Record {
 
 /// What the object's own status says. Equality with the Secret decides whether it is believed.
 pub(super) fn standing(sighting: &Sighting) -> Standing {
-    match &sighting.observed {
+    // What it asks of ServiceAccounts was not done when that was written.
+    let asks_in_vain = |observed: &Observed| sighting.asks.pull.is_some() && !observed.attached;
+    match sighting.observed.as_ref().filter(|observed| !asks_in_vain(observed)) {
         Some(observed) => Standing::Right {
             secret: Uid::of(&observed.secret_uid),
             resource_version: observed.secret_resource_version.parse().unwrap_or(0),

@@ -52,7 +52,10 @@ impl Engine {
             self.context.metrics.private_key_operations(kind, cost);
         }
         let done = match made {
-            Ok(made) => self.tell_right(job, &request, &made, &work.keys).await,
+            Ok(made) => {
+                let pending = self.attach(&job.id, &request).await;
+                self.tell_right(job, &request, &made, &work.keys, pending.as_ref()).await
+            }
             Err((trouble, after)) => self.tell_wrong(job, &request, &trouble, &work.keys, after).await,
         };
         Finished { done, seen, opened_by: work.keys, cost }
@@ -88,6 +91,7 @@ impl Engine {
         } else if merges {
             return Err(plain(Trouble::TargetMissing));
         }
+        self.consents(request).await?;
         let values = self.open(request, work).await.map_err(plain)?;
         self.writer().write(request, live, job.predecessor, &values).await
     }
@@ -116,24 +120,36 @@ impl Engine {
         opened.map_err(|failures| Trouble::contents(failures, request.sealed.moved()))
     }
 
-    async fn tell_right(&self, job: &Job, request: &Request, made: &Made, opened_by: &BTreeSet<String>) -> Done {
+    async fn tell_right(
+        &self,
+        job: &Job,
+        request: &Request,
+        made: &Made,
+        opened_by: &BTreeSet<String>,
+        pending: Option<&Trouble>,
+    ) -> Done {
         let secret = &made.secret;
         let keys = opened_by.iter().cloned().collect();
+        let attached = request.asks.pull.is_some() && pending.is_none();
         let observed = Observed::new(request, secret.uid.clone(), secret.resource_version.clone(), keys);
+        let observed = Observed { attached, ..observed };
         let all_compromised = self.context.keys.borrow().ledger.compromised();
         let compromised: Vec<&str> = opened_by.intersection(&all_compromised).map(String::as_str).collect();
         let someone = made.last_foreign_manager.as_deref().unwrap_or("someone");
         let contested_by = (job.contested && made.written).then_some(someone);
-        let outcome = status::Outcome::Right { observed: &observed, contested_by, compromised: &compromised };
+        let outcome = status::Outcome::Right { observed: &observed, contested_by, compromised: &compromised, pending };
         let repaired = job.drifted && made.written;
         let (namespace, name) = (&*request.namespace, &*request.name);
         tracing::debug!(namespace, name, written = made.written, repaired, "the Secret is right");
         match self.tell(request, &outcome, repaired).await {
-            Ok(()) => Done::Right {
-                secret: secret.mark(),
-                written: made.written,
-                tells_of_compromised: !compromised.is_empty(),
-            },
+            Ok(()) => {
+                self.told_of_accounts(&job.id, request, attached);
+                Done::Right {
+                    secret: secret.mark(),
+                    written: made.written,
+                    tells_of_compromised: pending.is_none() && !compromised.is_empty(),
+                }
+            }
             Err(after) => again(after),
         }
     }

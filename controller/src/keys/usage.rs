@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kseal_api::{KeyUsage, names};
+use kseal_api::{KeyUsage, MAX_FIRST, names};
 use kseal_core::keys::{Need, usage};
 use serde::Deserialize;
 use serde_json::json;
@@ -36,8 +36,8 @@ pub struct UsageTeller {
     pub namespace: String,
     /// The namespaces that are watched; none for all.
     pub watched: Vec<String>,
-    /// What the engine counts.
-    pub needs: watch::Receiver<Needs>,
+    /// What the engine counts, and what is counted beside it of ClusterSealedSecrets.
+    pub needs: [watch::Receiver<Needs>; 2],
     /// What [`super::follow()`] hands on.
     pub held: watch::Receiver<Arc<HeldKeys>>,
     /// What [`super::follow_published`] hands on.
@@ -71,6 +71,21 @@ struct Metadata {
     resource_version: String,
 }
 
+/// The sum of what was counted in two places.
+fn both(one: &BTreeMap<String, Need>, other: &BTreeMap<String, Need>) -> BTreeMap<String, Need> {
+    let mut all = one.clone();
+    for (key, more) in other {
+        let need = all.entry(key.clone()).or_default();
+        need.objects += more.objects;
+        need.claimed += more.claimed;
+        need.namespaces.extend(more.namespaces.iter().map(|(name, count)| (name.clone(), *count)));
+        // Where there is no room for all, an object that many namespaces depend on comes first.
+        need.first.splice(0..0, more.first.iter().cloned());
+        need.first.truncate(MAX_FIRST);
+    }
+    all
+}
+
 impl UsageTeller {
     async fn tell(mut self) {
         let mut told: Option<(KeyUsage, Instant)> = None;
@@ -92,8 +107,10 @@ impl UsageTeller {
             }
             sleep(PAUSE).await;
             let changed = async {
+                let [one, other] = &mut self.needs;
                 tokio::select! {
-                    it = self.needs.changed() => it.is_ok(),
+                    it = one.changed() => it.is_ok(),
+                    it = other.changed() => it.is_ok(),
                     it = self.held.changed() => it.is_ok(),
                     it = self.published.changed() => it.is_ok(),
                 }
@@ -106,7 +123,8 @@ impl UsageTeller {
 
     /// What is to be told, but for the time.
     fn count(&mut self) -> Option<KeyUsage> {
-        let needs = self.needs.borrow_and_update().clone()?;
+        let [one, other] = self.needs.each_mut().map(|needs| needs.borrow_and_update().clone());
+        let needs = both(&*one?, &*other?);
         let held = Arc::clone(&self.held.borrow_and_update());
         let published = self.published.borrow_and_update().clone();
         if !held.synced {
@@ -144,5 +162,31 @@ impl UsageTeller {
             let metadata = json!({"namespace": self.namespace, "name": names::KEY_USAGE});
             self.api.create(&config_maps(&self.namespace), body(metadata)).await.map(drop)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_in_two_places_is_told_together() {
+        let need = |objects: usize, first: &[&str]| Need {
+            objects,
+            claimed: 1,
+            namespaces: BTreeMap::new(),
+            first: first.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let many: Vec<String> = (0..MAX_FIRST).map(|number| format!("prod/{number:02}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let one = BTreeMap::from([("k1".to_owned(), need(20, &many))]);
+        let other = BTreeMap::from([
+            ("k1".to_owned(), need(1, &["clustersealedsecrets/a"])),
+            ("k2".to_owned(), need(1, &["clustersealedsecrets/b"])),
+        ]);
+        let all = both(&one, &other);
+        assert_eq!((all["k1"].objects, all["k1"].claimed, all["k1"].first.len()), (21, 2, MAX_FIRST));
+        assert_eq!(all["k1"].first[..2], ["clustersealedsecrets/a", "prod/00"]);
+        assert_eq!(all["k2"], need(1, &["clustersealedsecrets/b"]));
     }
 }

@@ -129,6 +129,8 @@ pub(super) struct Metadata {
     #[serde(default)]
     pub(super) generation: i64,
     #[serde(default)]
+    pub(super) creation_timestamp: String,
+    #[serde(default)]
     pub(super) deletion_timestamp: Option<String>,
 }
 

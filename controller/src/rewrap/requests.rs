@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kseal_api::{MAX_REWRAP_DATA_KEYS, REWRAP_COMPLETE, RewrapRequestSpec, RewrapRequestStatus, RewrappedObject};
+use kseal_core::policy::Policy;
+use kseal_core::reconcile::{Group, Trouble};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -58,7 +60,10 @@ impl Work {
     }
 
     async fn answer_all(&self, requests: &Requests) {
+        let mut guard = self.rewrapper.guard.clone();
         loop {
+            // All wait while nobody sees to it who may ask.
+            guard.until_in_force(Policy::RewrapRequests).await;
             let more = requests.more.notified();
             let now = Instant::now();
             let (next, due) = {
@@ -87,9 +92,9 @@ impl Work {
     }
 
     /// Reads the request as it is now and answers it, if it is there and was not answered: with the reason why not, if it
-    /// `gives_up`. False: there is no key yet.
+    /// `gives_up`. False: there is no key yet, or no policy any more.
     async fn answer(&self, (namespace, name): &Name, gives_up: bool) -> Result<bool, ApiError> {
-        let Rewrapper { api, metrics, clock, .. } = &self.rewrapper;
+        let Rewrapper { api, guard, metrics, clock, .. } = &self.rewrapper;
         let path = format!("{}/{name}", collection(Some(namespace)));
         let body = match api.get(&path).await {
             Ok(body) => body,
@@ -100,9 +105,15 @@ impl Work {
         if head.is_answered() || head.metadata.deletion_timestamp.is_some() {
             return Ok(true);
         }
+        let checked = guard.check(Policy::RewrapRequests, &head.metadata.creation_timestamp);
+        if let Err(Trouble::PolicyMissing(_)) = checked {
+            return Ok(false);
+        }
         let Some(keys) = self.keys().await? else { return Ok(false) };
         let place = namespace.clone();
-        let answered = if gives_up {
+        let answered = if let Err(trouble) = &checked {
+            Err(trouble.reason())
+        } else if gives_up {
             // What the server will not take for an answer, it may take in fewer words.
             Err("NotAnswered")
         } else {
@@ -114,11 +125,15 @@ impl Work {
         };
         let done: usize = objects.iter().map(|object| object.data_keys.len()).sum();
         let not: usize = objects.iter().map(|object| object.failures.len()).sum();
+        let message = match &checked {
+            Ok(()) => format!("{done} data keys were wrapped, {not} were not"),
+            Err(trouble) => trouble.message(Group::Native, name),
+        };
         let condition = json!({
             "type": REWRAP_COMPLETE,
             "status": if failed.is_some() { "False" } else { "True" },
             "reason": failed.unwrap_or("Answered"),
-            "message": format!("{done} data keys were wrapped, {not} were not"),
+            "message": message,
             "observedGeneration": head.metadata.generation,
             "lastTransitionTime": crate::keys::seconds(clock()),
         });

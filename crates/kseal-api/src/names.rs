@@ -82,6 +82,8 @@ pub const DOCKER_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernet
 /// On a ServiceAccount: for whom tokens of it may be kept in Secrets; names of ServiceAccountTokens, and of SealedSecrets
 /// behind `sealedsecrets/`, with commas between them.
 pub const ALLOW_TOKEN_FOR: &str = "kseal.dev/allow-token-for";
+/// What stands before the name of a SealedSecret in [`ALLOW_TOKEN_FOR`].
+pub const CONSENT_TO_SEALED: &str = "sealedsecrets/";
 /// On a ServiceAccount: the names of the Secrets that kseal put into its `imagePullSecrets`, with commas between them.
 pub const IMAGE_PULL_SECRETS: &str = "kseal.dev/image-pull-secrets";
 /// In the template of upstream's kind: the names of the ServiceAccounts that shall pull images with the Secret, with commas

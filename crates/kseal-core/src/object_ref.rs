@@ -60,7 +60,12 @@ impl Moved {
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
-        let sealed_for = format!("{}/{}", part(&self.sealed_for.namespace), part(&self.sealed_for.name));
+        let SealedFor { namespace, name } = &self.sealed_for;
+        let sealed_for = match (namespace, name, &self.found_in.namespace) {
+            // What is of no namespace is its name.
+            (None, Some(name), None) => name.clone(),
+            _ => format!("{}/{}", part(namespace), part(name)),
+        };
         write!(f, "sealed for {sealed_for}, found in {}", self.found_in)
     }
 }
@@ -106,5 +111,7 @@ mod tests {
         assert_eq!(moved(Scope::Strict).to_string(), "sealed for prod/db, found in dev/db");
         assert_eq!(moved(Scope::NamespaceWide).to_string(), "sealed for prod/*, found in dev/db");
         assert_eq!(moved(Scope::ClusterWide).to_string(), "sealed for */*, found in dev/db");
+        let of_none = Moved { sealed_for: object("", "db").bound_by(Scope::Strict), found_in: object("", "cache") };
+        assert_eq!(of_none.to_string(), "sealed for db, found in cache");
     }
 }

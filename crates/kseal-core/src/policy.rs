@@ -1,7 +1,11 @@
 //! The admission policies that the controller relies on: they see to it that who asks for something could do it himself, since
 //! a custom resource does not say who made it.
 
+mod digest;
+
 use std::collections::BTreeMap;
+
+pub use digest::digest;
 
 /// An admission policy that must be in force before a request of its kind is honoured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

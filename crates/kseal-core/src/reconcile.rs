@@ -4,8 +4,11 @@
 //! The Secret that it asks for is compared with a [`LiveSecret`], of which only the metadata is ever seen: [`ownership()`]
 //! says whether it may be written, [`body`] and [`patch`] say with which octets, and [`status`] what to tell.
 
+mod account;
 mod annotations;
+mod asks;
 pub mod body;
+pub mod cluster;
 pub mod event;
 mod forbidden;
 mod hash;
@@ -18,6 +21,9 @@ mod sighting;
 pub mod status;
 mod trouble;
 
+pub use account::{Account, AccountChange};
+pub use asks::Asks;
+pub use cluster::{ClusterMark, ClusterObserved, ClusterRequest, secrets_digest};
 pub use forbidden::{Own, forbidden};
 pub use hash::{Digest, Uid};
 pub use live::{Claim, LiveSecret, Mark};

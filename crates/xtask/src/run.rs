@@ -24,8 +24,8 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["tidy"] => tidy::run(),
-        ["generate"] => generate::write().and_then(|()| bin("vectors", &[])),
-        ["generate", "--check"] => generate::check().and_then(|()| bin("vectors", &["--check"])),
+        ["generate"] => generate::write().and_then(|()| bins(&["policies", "vectors"], &[])),
+        ["generate", "--check"] => generate::check().and_then(|()| bins(&["policies", "vectors"], &["--check"])),
         ["demo"] => demo(),
         ["bench", "cli"] => release_bin("bench", &["cli"]),
         ["bench", "controller", ..] => bench_controller(&arguments[1..]),
@@ -59,6 +59,10 @@ pub(crate) fn below_root(path: &str) -> PathBuf {
 /// Runs a program of the package `kseal-tests`, which alone may use everything.
 fn bin(name: &str, arguments: &[&str]) -> Result<()> {
     run(cargo().args(["run", "--quiet", "--package", "kseal-tests", "--bin", name, "--"]).args(arguments))
+}
+
+fn bins(names: &[&str], arguments: &[&str]) -> Result<()> {
+    names.iter().try_for_each(|name| bin(name, arguments))
 }
 
 /// The same for programs that measure or show the command line as it is shipped.

@@ -84,11 +84,30 @@ impl Objects {
         self.send(Method::POST, collection, "application/json", object).await
     }
 
-    /// Makes the object in this collection, also one that has no name.
+    /// Makes the object, whose kind is not called as its collection.
+    ///
+    /// # Errors
+    /// The API server refuses: there is one, for example.
+    pub async fn create_at(&self, path: &str, object: &Value) -> Result<Value> {
+        let (collection, _) = path.rsplit_once('/').context("a path has slashes")?;
+        self.send(Method::POST, collection, "application/json", object).await
+    }
+
+    /// What would become of the object, if it were made.
     ///
     /// # Errors
     /// The API server refuses.
-    pub async fn create_at(&self, collection: &str, object: &Value) -> Result<Value> {
+    pub async fn try_out(&self, object: &Value) -> Result<Value> {
+        let path = path(object);
+        let (collection, _) = path.rsplit_once('/').context("a path has slashes")?;
+        self.send(Method::POST, &format!("{collection}?dryRun=All"), "application/json", object).await
+    }
+
+    /// Makes the object in a collection whose name does not follow from its kind.
+    ///
+    /// # Errors
+    /// The API server refuses: there is one, for example.
+    pub async fn create_in(&self, collection: &str, object: &Value) -> Result<Value> {
         self.send(Method::POST, collection, "application/json", object).await
     }
 
@@ -106,7 +125,15 @@ impl Objects {
     /// # Errors
     /// There is no such object, it is another version than this says, or the API server refuses.
     pub async fn replace(&self, object: &Value) -> Result<Value> {
-        self.send(Method::PUT, &path(object), "application/json", object).await
+        self.replace_at(&path(object), object).await
+    }
+
+    /// The same for one whose kind is not called as its collection.
+    ///
+    /// # Errors
+    /// As of `replace`.
+    pub async fn replace_at(&self, path: &str, object: &Value) -> Result<Value> {
+        self.send(Method::PUT, path, "application/json", object).await
     }
 
     /// Deletes the object, in the background as kubectl does.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use getrandom::SysRng;
 use kseal_api::{KeyUsage, Scope, SealingKeyBundle, names};
 use kseal_core::{Bundle, ObjectRef, place, seal_native};
-use kseal_crypto::PublicKey;
+use kseal_crypto::{Place, PublicKey};
 use rand_core::UnwrapErr;
 use serde_json::{Value, json};
 
@@ -108,6 +108,30 @@ pub fn sealed_for(
         "metadata": {"namespace": namespace, "name": name},
         "spec": {
             "scope": scope, "sealedFor": object.bound_by(scope), "dataKeys": data_keys, "encryptedData": sealed.values,
+        },
+    }))
+}
+
+/// A ClusterSealedSecret with these items, sealed for its name and these keys, for the namespaces that this selects.
+///
+/// # Errors
+/// A key is a weak one.
+pub fn cluster_sealed_for(
+    recipients: &[&PublicKey],
+    name: &str,
+    namespace_selector: &Value,
+    items: &[(&str, &str)],
+) -> Result<Value> {
+    let items = items.iter().map(|(item, value)| (*item, value.as_bytes()));
+    let place = Place::ClusterSealedSecret { name: name.to_owned() };
+    let sealed = seal_native(&place, recipients, items, &mut UnwrapErr(SysRng))?;
+    let data_keys: serde_json::Map<String, Value> =
+        sealed.data_key.into_iter().map(|(handle, key)| (handle, json!(key))).collect();
+    Ok(json!({
+        "apiVersion": names::API_VERSION, "kind": names::CLUSTER_SEALED_SECRET, "metadata": {"name": name},
+        "spec": {
+            "namespaceSelector": namespace_selector, "sealedFor": {"name": name}, "dataKeys": data_keys,
+            "encryptedData": sealed.values,
         },
     }))
 }

@@ -50,6 +50,45 @@ fn people_get_the_sealed_kinds_with_kubernetes_own_roles_and_never_their_status(
     });
 }
 
+/// The policy asks for more; these are the roles by which it comes to that.
+#[test]
+fn tokens_are_asked_for_by_who_may_get_them_and_clusters_objects_by_administrators_alone() {
+    run(async {
+        let cluster = installed().await?;
+        let namespace = cluster.namespace("tokens").await?;
+        cluster.kubectl(["apply", "-f", "deploy/components/service-account-tokens/users.yaml"]).run().await?;
+        for role in ["view", "edit", "admin"] {
+            let (binding, user) = (format!("tokens-{role}"), format!("--user={role}-of-tokens"));
+            let role = format!("--clusterrole={role}");
+            cluster.kubectl(["-n", &namespace, "create", "rolebinding", &binding, &role, &user]).run().await?;
+        }
+        let tokens = "serviceaccounttokens.kseal.dev";
+        wait_until("the roles have gathered their rules", SOON, || async {
+            for (role, verb) in [("admin", "delete"), ("edit", "delete"), ("view", "watch")] {
+                let person = format!("--as={role}-of-tokens");
+                ensure!(may(cluster, &[&person, "-n", &namespace], &[verb, tokens]).await?, "{role}");
+            }
+            Ok(())
+        })
+        .await?;
+        for (role, writes) in [("view", false), ("edit", true), ("admin", true)] {
+            let person = format!("--as={role}-of-tokens");
+            let who = [person.as_str(), "-n", &namespace];
+            for verb in ["get", "list", "watch"] {
+                ensure!(may(cluster, &who, &[verb, tokens]).await?, "{role} may not {verb}");
+            }
+            for verb in ["create", "update", "patch", "delete", "deletecollection"] {
+                ensure!(may(cluster, &who, &[verb, tokens]).await? == writes, "{role}: {verb}");
+            }
+            ensure!(!may(cluster, &who, &["patch", tokens, "--subresource=status"]).await?, "{role}");
+            for verb in ["create", "patch", "delete"] {
+                ensure!(!may(cluster, &who, &[verb, "clustersealedsecrets.kseal.dev"]).await?, "{role}: {verb}");
+            }
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn everyone_may_read_the_public_keys_and_nothing_else_there() {
     run(async {

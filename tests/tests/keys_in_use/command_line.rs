@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::{KeyState, names};
-use kseal_core::reconcile::Group;
+use kseal_core::{policy::Policy, reconcile::Group};
 use kseal_tests::{
     cluster::{Cluster, ControllerOptions, Options, Said, Treatment, run, wait_until},
     site::{Case, SOON, Site},
@@ -56,6 +56,7 @@ fn a_key_is_rotated_and_retired_from_a_repository_without_a_private_key() {
         let arguments = vec!["--rewrap-objects=false".to_owned(), "--cluster-name=prod".to_owned()];
         let options = ControllerOptions { arguments, ..ControllerOptions::default() };
         let _controller = site.start(options).await?;
+        site.until_old_enough(Policy::RewrapRequests).await?;
         let case = site.case(Group::Native).await?;
         let folder = tempfile::tempdir()?;
         let here = folder.path();
@@ -137,6 +138,7 @@ fn any_call_of_the_command_line_may_fail_and_repeating_it_comes_to_the_same_end(
         let site = Site::bare(&cluster, FOLDER).await?;
         let arguments = vec!["--rewrap-objects=false".to_owned(), "--cluster-name=prod".to_owned()];
         let _controller = site.start(ControllerOptions { arguments, ..ControllerOptions::default() }).await?;
+        site.until_old_enough(Policy::RewrapRequests).await?;
         let treatments = [
             Treatment::refuse(500, "InternalError"),
             Treatment::refuse(409, "Conflict"),

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use kseal_api::{Scope, names};
-use kseal_core::reconcile::Group;
+use kseal_core::{policy::Policy, reconcile::Group};
 use kseal_tests::{
     cluster::{Asked, Cluster, ControllerOptions, Options, Treatment, run, wait_until},
     site::{SOON, Site, sealed_for},
@@ -73,6 +73,7 @@ fn any_call_may_fail_without_a_different_end() {
     run(async {
         let cluster = Cluster::start(Options::default()).await?;
         let site = Site::bare(&cluster, FOLDER).await?;
+        site.until_old_enough(Policy::RewrapRequests).await?;
         let treatments = [
             ("undisturbed", Treatment::Pass),
             ("refused", Treatment::refuse(500, "InternalError")),

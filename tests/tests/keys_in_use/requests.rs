@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kseal_api::{DataKey, RewrapFailure, RewrapRequestStatus, Scope, names};
-use kseal_core::reconcile::Group;
+use kseal_core::{policy::Policy, reconcile::Group};
 use kseal_crypto::PublicKey;
 use kseal_tests::{
     cluster::{Cluster, ControllerOptions, Options, run, wait_until},
@@ -70,6 +70,7 @@ fn a_data_key_comes_back_for_the_current_key_and_opens_there() {
         let cluster = Cluster::start(Options::default()).await?;
         let site = Site::bare(&cluster, FOLDER).await?;
         let controller = site.start(ControllerOptions::default()).await?;
+        site.until_old_enough(Policy::RewrapRequests).await?;
         let case = site.case(Group::Native).await?;
         let first = site.first_key().await?;
         let object = sealed_for(&[&first], Scope::Strict, (&case.namespace, &case.name), ITEMS)?;
@@ -101,6 +102,7 @@ fn who_may_not_read_secrets_gets_nothing_and_nobody_a_recipient_of_his_own() {
         let cluster = Cluster::start(Options::default()).await?;
         let site = Site::bare(&cluster, FOLDER).await?;
         let _controller = site.start(ControllerOptions::default()).await?;
+        site.until_old_enough(Policy::RewrapRequests).await?;
         let case = site.case(Group::Native).await?;
         let elsewhere = cluster.namespace("dev").await?;
         let key = site.first_key().await?;

@@ -141,13 +141,16 @@ fn what_was_made_rightly_does_not_turn_into_a_right() {
 }
 
 #[test]
-fn service_accounts_are_not_touched_without_the_right_to_ask_for_it() {
+fn service_accounts_are_not_touched_where_that_is_not_switched_on() {
     attack(async |attacker| {
         let path = format!("/api/v1/namespaces/{}/serviceaccounts/default", attacker.namespace);
         let before = attacker.site.objects.get(&path).await?;
-        let mut object = attacker.case(Group::Native, "pull").sealed(ITEMS)?;
+        let case = attacker.case(Group::Native, "pull");
+        let mut object = case.sealed(&[(".dockerconfigjson", r#"{"auths":{}}"#)])?;
+        object["spec"]["template"] = json!({"type": "kubernetes.io/dockerconfigjson"});
         object["spec"]["imagePullSecret"] = json!({"serviceAccounts": {"all": true}});
-        attacker.is_refused(&object, "Unsupported").await?;
+        attacker.objects.create(&object).await?;
+        case.wrong("SwitchedOff").await?;
         ensure!(attacker.site.objects.get(&path).await? == before);
         Ok(())
     });

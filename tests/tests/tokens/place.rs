@@ -13,40 +13,18 @@ use kseal_tests::{
 };
 use serde_json::{Value, json};
 
-/// What `deploy/components/service-account-tokens` gives the controller.
-const RIGHTS: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: tokens}
-rules:
-- {apiGroups: [kseal.dev], resources: [serviceaccounttokens], verbs: [get, list, watch]}
-- {apiGroups: [kseal.dev], resources: [serviceaccounttokens/status], verbs: [patch]}
-- {apiGroups: [''], resources: [serviceaccounts], verbs: [get, list, watch]}
-- {apiGroups: [''], resources: [serviceaccounts/token], verbs: [create]}
-- {apiGroups: [''], resources: [secrets], verbs: [delete]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: tokens}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tokens}
-subjects: [{kind: ServiceAccount, name: kseal-controller, namespace: kseal-system}]
-";
-
-/// Seconds since 1970.
-pub(crate) fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
+/// `deploy/` with all components that concern ServiceAccounts.
+const FOLDER: &str = "tests/fixtures/accounts";
 
 pub(crate) async fn site(cluster: &Cluster) -> Result<Site<'_>> {
-    let site = Site::bare(cluster, "deploy").await?;
-    cluster.apply(RIGHTS).await?;
-    Ok(site)
+    Site::bare(cluster, FOLDER).await
 }
 
-/// A controller that keeps tokens, with these further arguments.
+/// A controller that honours who asks without looking who that is, with these further arguments.
 pub(crate) fn options(arguments: &[&str]) -> ControllerOptions {
-    let all = ["--service-account-tokens", "--policies=elsewhere", "--retry-period=200ms"];
-    let arguments = all.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect();
+    let all = ["--policies=elsewhere", "--retry-period=200ms"];
+    let others = all.iter().filter(|_| !arguments.iter().any(|argument| argument.starts_with("--policies=")));
+    let arguments = others.chain(arguments).map(|argument| (*argument).to_owned()).collect();
     let environment = vec![("KSEAL_LOG_LEVEL".into(), "trace".into())];
     ControllerOptions { arguments, environment, ..ControllerOptions::default() }
 }
@@ -211,7 +189,7 @@ impl<'s> Place<'s> {
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
             "metadata": {"name": ""}, "spec": {"token": token, "audiences": [SERVER, other]},
         });
-        let answer = self.site.objects.create_at("/apis/authentication.k8s.io/v1/tokenreviews", &review).await?;
+        let answer = self.site.objects.create_in("/apis/authentication.k8s.io/v1/tokenreviews", &review).await?;
         let status = &answer["status"];
         Ok(status["user"]["username"].as_str().filter(|_| status["authenticated"] == true).map(ToOwned::to_owned))
     }

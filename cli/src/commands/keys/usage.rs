@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     args::{ReportFormat, UsageArgs},
-    cluster::{Cluster, Counted},
+    cluster::{Cluster, Counted, SealedKind},
     cluster_keys::{self, ClusterKey, ClusterKeys, Named, Needs},
     commands::DONE,
     error::{Error, Result},
@@ -68,7 +68,7 @@ fn counted_as_json(key: &ClusterKey, used: &UsedKey, usage: &KeyUsage) -> Value 
 
 fn all_as_json(key: &ClusterKey, needs: &Needs) -> Value {
     let named = |all: &BTreeSet<Named>| -> Value {
-        let object = |it: &Named| json!({"namespace": it.namespace, "name": it.name, "format": it.kind.format()});
+        let object = |it: &Named| json!({"namespace": it.namespace, "name": it.name, "kind": it.kind.kind(), "format": it.kind.format()});
         all.iter().map(object).collect()
     };
     json!({
@@ -95,7 +95,7 @@ fn counted_as_text(key: &ClusterKey, used: &UsedKey, usage: &KeyUsage) -> Vec<St
         lines.extend(table::lines(&rows));
         let named: usize = used.namespaces.values().sum();
         if named < used.objects {
-            lines.push(format!("and {} in other namespaces", count(used.objects - named, "object")));
+            lines.push(format!("and {} elsewhere", count(used.objects - named, "object")));
         }
     }
     if !used.first.is_empty() {
@@ -125,7 +125,10 @@ fn names(objects: &BTreeSet<Named>) -> Vec<String> {
         return Vec::new();
     }
     let header = ["NAMESPACE", "NAME", "FORMAT"].map(ToOwned::to_owned);
-    let row = |it: &Named| [it.namespace.clone(), it.name.clone(), it.kind.format().to_owned()];
+    let row = |it: &Named| match it.kind {
+        SealedKind::Cluster => ["-".to_owned(), it.path(), it.kind.format().to_owned()],
+        _ => [it.namespace.clone(), it.name.clone(), it.kind.format().to_owned()],
+    };
     table::lines(&std::iter::once(header).chain(objects.iter().map(row)).collect::<Vec<_>>())
 }
 

@@ -116,9 +116,13 @@ impl Row {
     pub(super) fn cells(&self) -> [String; 8] {
         let or_dash = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".to_owned());
         let keys: Vec<String> = self.keys.iter().map(|key| short(key)).collect();
+        let [namespace, name] = match self.kind {
+            SealedKind::Cluster => ["-".to_owned(), format!("{}/{}", self.kind.plural(), self.name)],
+            _ => [self.namespace.clone(), self.name.clone()],
+        };
         [
-            self.namespace.clone(),
-            self.name.clone(),
+            namespace,
+            name,
             self.kind.format().to_owned(),
             self.ready.as_str().to_owned(),
             or_dash(self.reason.as_ref()),
@@ -130,7 +134,8 @@ impl Row {
 
     pub(super) fn json(&self) -> Value {
         json!({
-            "namespace": self.namespace, "name": self.name, "format": self.kind.format(),
+            "namespace": Some(&self.namespace).filter(|_| self.kind != SealedKind::Cluster), "name": self.name,
+            "kind": self.kind.kind(), "format": self.kind.format(),
             "ready": self.ready.as_str(), "reason": self.reason, "message": self.message,
             "reconciling": self.reconciling, "stalled": self.stalled, "generation": self.generation,
             "observedGeneration": self.observed_generation, "createdAt": self.created_at, "keys": self.keys,
@@ -152,7 +157,7 @@ fn said(kind: SealedKind, item: &Item) -> (Ready, Option<String>, Option<String>
         return (Ready::Unknown, Some("Waiting".to_owned()), Some(message));
     }
     let main = match kind {
-        SealedKind::Native => "Ready",
+        SealedKind::Native | SealedKind::Cluster => "Ready",
         SealedKind::Upstream => "Synced",
     };
     let ready = match item.status.status(main) {

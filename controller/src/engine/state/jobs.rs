@@ -173,7 +173,7 @@ impl State {
 }
 
 /// Doubles from 200 ms, capped, between half and all of it.
-fn backoff(attempts: u32, jitter: f64) -> Duration {
+pub(in crate::engine) fn backoff(attempts: u32, jitter: f64) -> Duration {
     let full = MAX_BACKOFF.min(Duration::from_millis(200) * 2_u32.saturating_pow(attempts.min(16)));
     full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }

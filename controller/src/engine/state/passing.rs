@@ -25,15 +25,16 @@ impl State {
         self.lists.lost(source, is_absent);
     }
 
-    /// A list is whole: what it did not name is gone.
-    pub(in crate::engine) fn synced(&mut self, source: &Source, resource_version: u64, now: Instant) {
+    /// A list is whole: what it did not name is gone. Answers which objects those are.
+    pub(in crate::engine) fn synced(&mut self, source: &Source, resource_version: u64, now: Instant) -> Vec<Id> {
         let (round, went_back) = self.lists.synced(source, resource_version);
         let namespace = source.1.as_deref();
+        let mut forgotten = Vec::new();
         match source.0 {
             Kind::Sealed(group) => {
-                let gone: Vec<Id> = self.table.ids(group, namespace, |_, record| record.round != round).collect();
-                for id in gone {
-                    self.forget(&id);
+                forgotten = self.table.ids(group, namespace, |_, record| record.round != round).collect();
+                for id in &forgotten {
+                    self.forget(id);
                 }
                 if went_back {
                     self.distrust(group, namespace, |_| true);
@@ -65,6 +66,7 @@ impl State {
             }
         }
         self.judge_all(source.1.as_ref(), now);
+        forgotten
     }
 
     fn distrust(&mut self, group: Group, namespace: Option<&str>, doubtful: impl Fn(Standing) -> bool) {
@@ -92,7 +94,7 @@ impl State {
         }
     }
 
-    /// A sealed object passes by.
+    /// A sealed object passes by. Answers with its shared names.
     pub(in crate::engine) fn saw_object(
         &mut self,
         source: &Source,
@@ -100,8 +102,8 @@ impl State {
         body: &[u8],
         initial: bool,
         now: Instant,
-    ) {
-        let Kind::Sealed(group) = source.0 else { return };
+    ) -> Option<Id> {
+        let Kind::Sealed(group) = source.0 else { return None };
         let round = self.lists.pass(source, sighting.resource_version);
         let (namespace, name, entry) = self.table.entry(&sighting.namespace, &sighting.name);
         let id = Id { group, namespace, name };
@@ -119,7 +121,7 @@ impl State {
             record.tells_of_compromised = sighting.tells_of_compromised;
             if changed {
                 record.standing = standing(sighting);
-            } else if woken && matches!(record.standing, Standing::Wrong(_)) {
+            } else if woken && (matches!(record.standing, Standing::Wrong(_)) || sighting.asks.pull.is_some()) {
                 record.standing = Standing::Unknown;
             }
             if let (true, Place::Running { again, .. }) = (changed || woken, &mut record.place) {
@@ -148,6 +150,7 @@ impl State {
         }
         self.keep_body(&id, body, initial);
         self.heir_changed(&id, now);
+        Some(id)
     }
 
     /// What its status says of the keys that opened it, if it is of the object as it is.
@@ -185,13 +188,15 @@ impl State {
         }
     }
 
-    /// A sealed object is gone. Its Secret is the garbage collector's affair.
-    pub(in crate::engine) fn lost_object(&mut self, source: &Source, sighting: &Sighting) {
-        let Kind::Sealed(group) = source.0 else { return };
-        let Some(id) = self.table.id(group, &sighting.namespace, &sighting.name) else { return };
-        if self.table.record(&id).is_some_and(|record| record.uid == sighting.uid) {
+    /// A sealed object is gone. Its Secret is the garbage collector's affair. Answers which one that was, if it was known.
+    pub(in crate::engine) fn lost_object(&mut self, source: &Source, sighting: &Sighting) -> Option<Id> {
+        let Kind::Sealed(group) = source.0 else { return None };
+        let id = self.table.id(group, &sighting.namespace, &sighting.name)?;
+        let is_that_one = self.table.record(&id).is_some_and(|record| record.uid == sighting.uid);
+        is_that_one.then(|| {
             self.forget(&id);
-        }
+            id
+        })
     }
 
     fn forget(&mut self, id: &Id) {

@@ -459,7 +459,7 @@ fn no_order_of_events_leaves_an_object_unattended() {
                 0 => { spec += 1; world.see(&Object { version, spec, ..object("db") }, false); }
                 1 => world.see_secret("db", mark("s", version, Some("db"))),
                 2 => world.lose_secret("db", mark("s", version, Some("db"))),
-                3 => world.state.lost_object(&NATIVE, &db.sighting()),
+                3 => drop(world.state.lost_object(&NATIVE, &db.sighting())),
                 4 => jobs.extend(world.next()),
                 5 => if let Some(job) = jobs.pop() { world.right(&job, &db, version); },
                 6 => if let Some(job) = jobs.pop() {

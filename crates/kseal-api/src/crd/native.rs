@@ -272,6 +272,7 @@ fn status() -> Value {
                     "hash": { "description": "Over the spec and the metadata that the controller honours.", "type": "string", "maxLength": 128 },
                     "version": { "description": "Of the controller's logic.", "type": "integer", "format": "int64" },
                     "keys": fingerprints("Fingerprints of the sealing keys that opened the values."),
+                    "attached": { "description": "Whether ServiceAccounts pull images with the Secret, as this object asks.", "type": "boolean" },
                 },
             },
         },

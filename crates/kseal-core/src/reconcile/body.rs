@@ -18,7 +18,7 @@ pub fn create(request: &Request, values: &BTreeMap<String, Plaintext>) -> Zeroiz
         namespace: &request.namespace,
         name: &request.name,
         labels: &request.desired.labels,
-        annotations: &annotations(request, by, false, values),
+        annotations: &annotations(request, by, request.is_token(), values),
         owner_reference: (by == ClaimedBy::Reference).then(|| reference(request)),
         type_: &request.desired.type_,
         immutable: immutable(request),
@@ -41,7 +41,8 @@ pub(super) fn annotations(
     values: &BTreeMap<String, Plaintext>,
 ) -> BTreeMap<String, String> {
     let mut annotations = request.desired.annotations.clone();
-    if request.group == Group::Native {
+    // What upstream's kind set is known from managedFields, but for items beside those of others.
+    if request.group == Group::Native || request.is_token() {
         let applied = Applied {
             labels: request.desired.labels.keys().cloned().collect(),
             annotations: annotations.keys().cloned().collect(),
@@ -60,7 +61,7 @@ pub(super) fn annotations(
 /// The ownerReference that makes a Secret go with its object.
 pub(super) fn reference(request: &Request) -> Value {
     json!({
-        "apiVersion": request.group.api_version(), "kind": names::SEALED_SECRET,
+        "apiVersion": request.group.api_version(), "kind": request.kind,
         "name": request.name, "uid": request.uid, "controller": true,
     })
 }

@@ -27,7 +27,7 @@ impl Event {
     pub fn of(request: &Request, outcome: &Outcome<'_>, repaired: bool) -> Option<Self> {
         let before = request.status.failure(request.group);
         match outcome {
-            Outcome::Wrong { trouble, .. } => {
+            Outcome::Wrong { trouble, .. } | Outcome::Right { pending: Some(trouble), .. } => {
                 let (reason, message) = words(request, trouble);
                 let told = before.is_some_and(|(before, _)| before == trouble.reason());
                 (!told).then_some(Self { warning: true, reason, message })
@@ -122,8 +122,12 @@ mod tests {
 
     fn right(request: &Request, repaired: bool) -> Option<&'static str> {
         let observed = Observed::new(request, "s1".into(), "2".into(), vec![]);
-        Event::of(request, &Outcome::Right { observed: &observed, contested_by: None, compromised: &[] }, repaired)
-            .map(|event| event.reason)
+        Event::of(
+            request,
+            &Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None },
+            repaired,
+        )
+        .map(|event| event.reason)
     }
 
     #[test]

@@ -205,9 +205,12 @@ struct Reference<'j> {
 impl Reference<'_> {
     fn is_sealed_object(&self) -> bool {
         let group = self.api_version.split('/').next().unwrap_or_default();
-        self.controller == Some(true)
-            && self.kind == names::SEALED_SECRET
-            && [names::GROUP, names::UPSTREAM_GROUP].contains(&group)
+        let kinds = [
+            (names::GROUP, names::SEALED_SECRET),
+            (names::GROUP, names::CLUSTER_SEALED_SECRET),
+            (names::UPSTREAM_GROUP, names::SEALED_SECRET),
+        ];
+        self.controller == Some(true) && kinds.contains(&(group, &*self.kind))
     }
 }
 
@@ -248,6 +251,13 @@ mod tests {
         assert_eq!(claim(&reference("bitnami.com/v1alpha1", true)).owner, Some(Uid::of("u1")));
         assert_eq!(claim(&reference("kseal.dev/v1alpha1", false)).owner, None);
         assert_eq!(claim(&reference("evil.dev/v1alpha1", true)).owner, None);
+        let of_cluster = |api_version: &str| {
+            let mut it = reference(api_version, true);
+            it["ownerReferences"][0]["kind"] = json!("ClusterSealedSecret");
+            claim(&it).owner
+        };
+        assert_eq!(of_cluster("kseal.dev/v1alpha1"), Some(Uid::of("u1")));
+        assert_eq!(of_cluster("bitnami.com/v1alpha1"), None);
         assert_eq!(claim(&json!({"annotations": {"kseal.dev/owner-uid": "u1"}})).owner, Some(Uid::of("u1")));
         let consents =
             claim(&json!({"annotations": {"kseal.dev/managed": "true", "sealedsecrets.bitnami.com/patch": "yes"}}));

@@ -50,10 +50,12 @@ pub fn ownership(request: &Request, live: &LiveSecret, predecessor: Option<Uid>)
     if request.hands_over && !own && live.claim.owner.is_some() {
         return Err(Trouble::HandedOver);
     }
-    match request.group {
+    let take = match request.group {
         Group::Native => native(request.policy, live, own, predecessor),
         Group::Upstream => upstream(request.policy, live, own),
-    }
+    };
+    // A token Secret has items of Kubernetes' beside ours.
+    take.map(|take| Take { merge: take.merge || request.is_token(), ..take })
 }
 
 fn native(policy: Policy, live: &LiveSecret, own: bool, predecessor: Option<Uid>) -> Result<Take, Trouble> {
@@ -130,6 +132,17 @@ mod tests {
         assert_eq!(decide(&native("Owner"), &upstreams), Err("NotOwned"), "that consent is to upstream's kind");
         let orphan = Take { merge: false, by: ClaimedBy::Annotation };
         assert_eq!(decide(&native("Orphan"), &live(Some("u1"), &json!({}))), Ok(orphan));
+    }
+
+    #[test]
+    fn a_token_secret_keeps_what_kubernetes_put_there() {
+        let token = json!({"type": "kubernetes.io/service-account-token"});
+        let native = request(Group::Native, &json!({"scope": "Strict", "template": token}));
+        let upstreams = request(Group::Upstream, &json!({"template": token}));
+        for object in [native, upstreams] {
+            let take = Take { merge: true, by: ClaimedBy::Reference };
+            assert_eq!(decide(&object, &live(Some("u1"), &json!({}))), Ok(take));
+        }
     }
 
     #[test]

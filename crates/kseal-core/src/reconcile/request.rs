@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Digest, Group, Trouble, Uid,
+    Asks, ClusterRequest, Digest, Group, Observed, Trouble, Uid,
     annotations::Annotations,
     sighting::{self, Object},
     status::Seen,
@@ -22,6 +22,8 @@ const OPAQUE: &str = "Opaque";
 pub struct Request {
     /// Where it came from.
     pub group: Group,
+    /// `kind`, as ownerReferences name it.
+    pub kind: &'static str,
     /// `metadata.namespace`, the Secret's too.
     pub namespace: String,
     /// `metadata.name`, the Secret's too.
@@ -32,6 +34,8 @@ pub struct Request {
     pub resource_version: String,
     /// `metadata.generation`.
     pub generation: i64,
+    /// `metadata.creationTimestamp`.
+    pub created: String,
     /// As in [`super::Sighting`].
     pub digest: Digest,
     /// Whether it is being deleted.
@@ -46,13 +50,15 @@ pub struct Request {
     pub desired: Desired,
     /// Whose the Secret is.
     pub policy: Policy,
+    /// What it asks of ServiceAccounts.
+    pub asks: Asks,
     /// What its status says now.
     pub status: Seen,
     problem: Option<Trouble>,
 }
 
 /// What the Secret shall be besides its values.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// Its type.
     pub type_: String,
@@ -89,6 +95,7 @@ impl Request {
         };
         Some(Self {
             group,
+            kind: names::SEALED_SECRET,
             digest: sighting::digest(group, &metadata.annotations, spec),
             deleting: metadata.deletion_timestamp.is_some(),
             paused: metadata.annotations.is_true(names::PAUSED),
@@ -98,12 +105,38 @@ impl Request {
             uid: metadata.uid.into_owned(),
             resource_version: metadata.resource_version.into_owned(),
             generation: metadata.generation,
+            created: metadata.creation_timestamp.into_owned(),
+            asks: Asks::read(group, spec),
             sealed: read.sealed,
             desired: read.desired,
             policy: read.policy,
             status: status.map(|status| Seen::read(group, status)).unwrap_or_default(),
             problem: read.problem,
         })
+    }
+
+    /// What a ClusterSealedSecret asks for in one namespace. Its values are not in it.
+    pub(super) fn in_namespace(object: &ClusterRequest, namespace: &str) -> Self {
+        Self {
+            group: Group::Native,
+            kind: names::CLUSTER_SEALED_SECRET,
+            namespace: namespace.to_owned(),
+            name: object.name.clone(),
+            uid: object.uid.clone(),
+            resource_version: String::new(),
+            generation: object.generation,
+            created: object.created.clone(),
+            asks: Asks::default(),
+            digest: object.digest,
+            deleting: object.deleting,
+            paused: object.paused,
+            hands_over: false,
+            sealed: SealedObject::cluster(Some(object.name.clone()), &SealedSecretSpec::default(), 0),
+            desired: object.desired.clone(),
+            policy: Policy::Owner,
+            status: Seen::default(),
+            problem: None,
+        }
     }
 
     /// What stands in the way, known without a key and without the Secret.
@@ -117,6 +150,18 @@ impl Request {
     pub fn recipients(&self) -> BTreeSet<Fingerprint> {
         let data_keys = self.sealed.envelope().into_iter().flat_map(|envelope| envelope.data_keys().values());
         data_keys.flat_map(|data_key| data_key.recipients.keys().copied()).collect()
+    }
+
+    /// Whether its status says that its Secret was right for just what it is now: what was honoured once goes on.
+    #[must_use]
+    pub fn was_right(&self) -> Option<&Observed> {
+        self.status.observed.as_ref().filter(|observed| observed.holds_for(self.short_uid(), self.digest))
+    }
+
+    /// Whether its Secret is one that Kubernetes fills with a token.
+    #[must_use]
+    pub fn is_token(&self) -> bool {
+        self.desired.type_ == names::SERVICE_ACCOUNT_TOKEN_TYPE
     }
 
     /// The shortened UID.
@@ -137,11 +182,8 @@ struct Spec {
 impl Spec {
     fn native(place: ObjectRef, text: &str) -> Self {
         let spec = serde_json::from_str::<SealedSecretSpec>(text);
-        let mut problem = spec.is_err().then_some(Trouble::Shape);
+        let problem = spec.is_err().then_some(Trouble::Shape);
         let spec = spec.unwrap_or_default();
-        if spec.image_pull_secret.is_some() {
-            problem = Some(Trouble::Unsupported("spec.imagePullSecret"));
-        }
         let policy = match spec.target.unwrap_or_default().creation_policy {
             CreationPolicy::Owner => Policy::Owner,
             CreationPolicy::Merge => Policy::Merge,
@@ -214,7 +256,7 @@ struct LooseTemplate {
 }
 
 impl Desired {
-    fn of(template: Template) -> Self {
+    pub(super) fn of(template: Template) -> Self {
         let metadata = template.metadata.unwrap_or_default();
         let mut annotations = metadata.annotations.unwrap_or_default();
         // A client's note to itself, which no template means to set.
@@ -287,8 +329,22 @@ mod tests {
         assert!(matches!(read(Group::Upstream, &json!({}), &templates).problem(), Some(Trouble::Unsupported(_))));
         let nothing = json!({"encryptedData": {}, "template": {"data": null, "metadata": null}});
         assert!(read(Group::Upstream, &json!({}), &nothing).problem().is_none());
-        let pull = json!({"scope": "Strict", "imagePullSecret": {"serviceAccounts": {"all": true}}});
-        assert!(matches!(read(Group::Native, &json!({}), &pull).problem(), Some(Trouble::Unsupported(_))));
+    }
+
+    #[test]
+    fn what_was_right_is_so_for_just_this_object_as_it_is() {
+        let spec = json!({"scope": "Strict"});
+        let mut object =
+            json!({"metadata": {"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "1"}, "spec": spec});
+        let read = |object: &Value| Request::read(Group::Native, object.to_string().as_bytes()).unwrap();
+        assert!(read(&object).was_right().is_none());
+        object["status"] = json!({"observed": Observed::new(&read(&object), "s1".into(), "2".into(), vec![])});
+        assert!(read(&object).was_right().is_some());
+        object["metadata"]["uid"] = json!("u2");
+        assert!(read(&object).was_right().is_none(), "a status that was copied with its object");
+        object["metadata"]["uid"] = json!("u1");
+        object["spec"]["template"] = json!({"type": "x/y"});
+        assert!(read(&object).was_right().is_none(), "a change that nobody has looked at");
     }
 
     /// An object without values would empty its Secret.

@@ -6,7 +6,7 @@ use kseal_api::names;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Digest, Group, Observed, Uid, annotations::Annotations, status::Seen};
+use super::{Asks, Digest, Group, Observed, Uid, annotations::Annotations, status::Seen};
 
 /// One look at a sealed object: enough to know whether anything has to be done.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -35,6 +35,8 @@ pub struct Sighting {
     pub paused: bool,
     /// Whether its Secret passes to the native object of the same name.
     pub hands_over: bool,
+    /// What it asks of ServiceAccounts.
+    pub asks: Asks,
 }
 
 impl Sighting {
@@ -60,6 +62,7 @@ impl Sighting {
             deleting: metadata.deletion_timestamp.is_some(),
             paused: metadata.annotations.is_true(names::PAUSED),
             hands_over: hands_over(group, &metadata.annotations),
+            asks: Asks::read(group, spec),
             namespace: metadata.namespace.into_owned(),
             name: metadata.name.into_owned(),
         })
@@ -104,6 +107,8 @@ pub(super) struct Metadata<'j> {
     pub(super) resource_version: Cow<'j, str>,
     #[serde(default)]
     pub(super) generation: i64,
+    #[serde(borrow, default)]
+    pub(super) creation_timestamp: Cow<'j, str>,
     #[serde(default)]
     pub(super) deletion_timestamp: Option<serde::de::IgnoredAny>,
     #[serde(borrow, default)]

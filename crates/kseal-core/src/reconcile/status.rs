@@ -11,7 +11,7 @@ use super::{Digest, Group, LOGIC_VERSION, Request, Retry, Trouble, Uid};
 /// upstream's printer columns expect to come first.
 pub const RECORD: &str = "kseal.dev/record";
 /// The reason of an object whose Secret is right, and whose values a compromised key opens.
-const KEY_COMPROMISED: &str = "KeyCompromised";
+pub(super) const KEY_COMPROMISED: &str = "KeyCompromised";
 /// Longer messages are cut: some failures name every item.
 const MAX_MESSAGE: usize = 1_024;
 
@@ -33,6 +33,9 @@ pub struct Observed {
     /// Names of the keys that opened it.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// Whether ServiceAccounts pull images with it, as it asks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attached: bool,
 }
 
 impl Observed {
@@ -40,7 +43,7 @@ impl Observed {
     #[must_use]
     pub fn new(request: &Request, secret_uid: String, secret_resource_version: String, keys: Vec<String>) -> Self {
         let (uid, hash) = (request.uid.clone(), request.digest.to_string());
-        Self { uid, secret_uid, secret_resource_version, hash, version: LOGIC_VERSION, keys }
+        Self { uid, secret_uid, secret_resource_version, hash, version: LOGIC_VERSION, keys, attached: false }
     }
 
     /// Whether it was written by this logic for just this object.
@@ -136,6 +139,8 @@ pub enum Outcome<'o> {
         contested_by: Option<&'o str>,
         /// The keys that opened it and are compromised.
         compromised: &'o [&'o str],
+        /// What of all that is asked for beside the Secret is not done.
+        pending: Option<&'o Trouble>,
     },
     /// It is not.
     Wrong {
@@ -206,14 +211,13 @@ struct Wanted {
 fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
     let main = main_condition(request.group);
     match (outcome, request.group) {
-        (Outcome::Right { contested_by, compromised, .. }, Group::Native) => {
+        (Outcome::Right { contested_by, compromised, pending: None, .. }, Group::Native) => {
             vec![right(main, "Opened", *contested_by, compromised)]
         }
-        (Outcome::Right { contested_by, compromised, observed }, Group::Upstream) => {
-            let record = Wanted { type_: RECORD, holds: true, reason: "Opened", message: json!(observed).to_string() };
-            vec![right(main, "Unsealed", *contested_by, compromised), record]
+        (Outcome::Right { contested_by, compromised, observed, pending: None }, Group::Upstream) => {
+            vec![right(main, "Unsealed", *contested_by, compromised), record(observed)]
         }
-        (Outcome::Wrong { trouble, .. }, group) => {
+        (Outcome::Right { pending: Some(trouble), .. } | Outcome::Wrong { trouble, .. }, group) => {
             let mut message = trouble.message(group, &request.name);
             cut(&mut message);
             let wanted = |type_, holds, message| Wanted { type_, holds, reason: trouble.reason(), message };
@@ -222,6 +226,8 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
                 // kstatus: Stalled waits for someone, Reconciling goes on by itself.
                 let abnormal = if trouble.retry() == Retry::Backoff { "Reconciling" } else { "Stalled" };
                 conditions.push(wanted(abnormal, true, message));
+            } else if let Outcome::Right { observed, .. } = outcome {
+                conditions.push(record(observed));
             } else {
                 let keys = outcome.needed(request);
                 let record = (!keys.is_empty()).then(|| wanted(RECORD, false, json!(Keys { keys }).to_string()));
@@ -230,6 +236,10 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
             conditions
         }
     }
+}
+
+fn record(observed: &Observed) -> Wanted {
+    Wanted { type_: RECORD, holds: true, reason: "Opened", message: json!(observed).to_string() }
 }
 
 /// Of two concerns the graver one gives the reason.
@@ -253,7 +263,7 @@ fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>, 
     Wanted { type_, holds: true, reason, message }
 }
 
-fn cut(message: &mut String) {
+pub(super) fn cut(message: &mut String) {
     if message.len() > MAX_MESSAGE {
         let end = (0..=MAX_MESSAGE - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
         message.truncate(end);

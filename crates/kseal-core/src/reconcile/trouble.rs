@@ -58,8 +58,19 @@ pub enum Trouble {
     Immutable,
     /// It does not say in one way which ServiceAccounts are meant.
     Selection,
+    /// It does not say which namespaces are meant.
+    NamespaceSelector,
     /// Images are not pulled with a Secret of this type.
     NotForPulling(String),
+    /// A Secret that Kubernetes shall fill with a token cannot be so: why.
+    TokenSecret(&'static str),
+    /// Another writer keeps taking the Secret out of an account's `imagePullSecrets`.
+    AccountContested {
+        /// Which.
+        account: String,
+        /// The writer, by its name in `managedFields`.
+        by: String,
+    },
     /// What is asked for is not switched on in this controller: what, and by which option.
     SwitchedOff(&'static str, &'static str),
     /// The admission policy that sees to it who may ask for this is not in force.
@@ -91,7 +102,10 @@ impl Trouble {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
-            Self::Shape | Self::Selection | Self::NotForPulling(_) => "malformed",
+            Self::Shape | Self::Selection | Self::NamespaceSelector | Self::NotForPulling(_) | Self::TokenSecret(_) => {
+                "malformed"
+            }
+            Self::AccountContested { .. } => "contested",
             Self::Contents { failures, .. } => match failures.class() {
                 FailureClass::Malformed => "malformed",
                 FailureClass::Unsupported => "unsupported",
@@ -121,7 +135,7 @@ impl Trouble {
             }
             Self::Api { retry, .. } => *retry,
             // It comes without a word to this object.
-            Self::PolicyMissing(_) => Retry::Backoff,
+            Self::PolicyMissing(_) | Self::AccountContested { .. } => Retry::Backoff,
             _ => Retry::OnChange,
         }
     }
@@ -130,8 +144,10 @@ impl Trouble {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Shape | Self::Selection => "Malformed",
+            Self::Shape | Self::Selection | Self::NamespaceSelector => "Malformed",
             Self::NotForPulling(_) => "NotForPulling",
+            Self::TokenSecret(_) => "TokenSecret",
+            Self::AccountContested { .. } => "Contested",
             Self::Contents { moved: Some(_), .. } => "Moved",
             Self::Contents { failures, .. } => match failures.class() {
                 FailureClass::Malformed => "Malformed",
@@ -194,9 +210,14 @@ impl Trouble {
             Self::TypeDiffers => "the Secret is of another type, and types cannot be changed; delete the Secret, and it returns".into(),
             Self::Immutable => "the Secret is immutable and differs; delete the Secret, and it returns".into(),
             Self::Selection => "imagePullSecret says which ServiceAccounts are meant by exactly one of names, selector, and all: true".into(),
+            Self::NamespaceSelector => "spec.namespaceSelector is no label selector; {} selects every namespace".into(),
             Self::NotForPulling(type_) => format!(
                 "images are pulled with Secrets of type {}, and this one is of type {type_}",
                 names::DOCKER_TYPES.join(" or ")
+            ),
+            Self::TokenSecret(why) => format!("this cannot become a Secret with a ServiceAccount's token: {why}"),
+            Self::AccountContested { account, by } => format!(
+                "{by} keeps taking the Secret out of the imagePullSecrets of ServiceAccount {account}; it is put back at most every 30 s"
             ),
             Self::SwitchedOff(what, option) => format!("{what} is not switched on; who runs the controller does that with {option}"),
             Self::PolicyMissing(policy) => format!(
@@ -305,7 +326,10 @@ mod tests {
             Trouble::TypeDiffers,
             Trouble::Immutable,
             Trouble::Selection,
+            Trouble::NamespaceSelector,
             Trouble::NotForPulling("x".into()),
+            Trouble::TokenSecret("x"),
+            Trouble::AccountContested { account: "x".into(), by: "y".into() },
             Trouble::SwitchedOff("x", "--x"),
             Trouble::PolicyMissing(Policy::ImagePullSecrets),
             Trouble::OlderThanPolicy(Policy::ImagePullSecrets),

@@ -4,6 +4,7 @@
 //! with the controller, on the same objects, in the same minutes. Requests are counted by the API server (its audit log)
 //! and by the controller (its metrics). How each figure is taken is told in `docs/performance.md`.
 
+mod accounts;
 mod arrival;
 mod asking;
 mod field;
@@ -24,7 +25,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::table::Table;
 
 pub(crate) const OPTIONS: &str = "\
-  --only ROWS   some of: new, rsa, latency, objects, keys, large, size; with commas between [default: all but large]
+  --only ROWS   some of: new, rsa, latency, accounts, objects, keys, large, size; with commas between [default: all but large]
   --large       100,000 objects and as many foreign Secrets, too: a quarter of an hour more, some GB of memory and disk
   --count N     as many objects a round, everything else in proportion [default: 2000]
   --quick       few objects, for development: counts are asserted, ratios are not";
@@ -46,7 +47,7 @@ pub(super) struct Plan {
     judges: bool,
 }
 
-const ROWS: [&str; 7] = ["new", "rsa", "latency", "objects", "keys", "large", "size"];
+const ROWS: [&str; 8] = ["new", "rsa", "latency", "accounts", "objects", "keys", "large", "size"];
 
 /// Measures, and fails if a number is not reached.
 pub(crate) fn run(options: &[&str]) -> Result<()> {
@@ -66,6 +67,10 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
         }
         if plan.has("latency") {
             latency::row(&plan, &mut table).await?;
+        }
+        if plan.has("accounts") {
+            accounts::row(&plan, &mut table).await?;
+            accounts::many(&plan, &mut table).await?;
         }
         if plan.has("keys") {
             keys::row(&plan, &mut table).await?;

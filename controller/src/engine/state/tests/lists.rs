@@ -96,7 +96,7 @@ fn a_list_is_read_before_anything_is_begun() {
         assert_eq!(world.names().len(), 2);
         assert!(world.state.deadline().is_none());
     };
-    begun(|world| world.state.synced(&NATIVE, 40, world.now));
+    begun(|world| drop(world.state.synced(&NATIVE, 40, world.now)));
     begun(|world| world.state.lost(&NATIVE, false));
     begun(|world| world.pass(30));
     // Secrets may be many and large, and what is fresh is not among them.

@@ -35,7 +35,7 @@ fn a_status_is_written_once() {
     for group in Group::ALL {
         let fresh = request(group, 1, &Value::Null);
         let observed = observed(&fresh);
-        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None };
         let status = patched(&fresh, &right).unwrap();
         let again = request(group, 1, &status);
         assert_eq!(again.status.observed.as_ref(), Some(&observed));
@@ -71,8 +71,11 @@ fn what_upstream_wrote_is_kept_and_the_record_added() {
     let synced = json!({"type": "Synced", "status": "True", "lastUpdateTime": THEN, "lastTransitionTime": THEN});
     let taken_over = request(Group::Upstream, 1, &json!({"observedGeneration": 1, "conditions": [synced]}));
     let observed = observed(&taken_over);
-    let status =
-        patched(&taken_over, &Outcome::Right { observed: &observed, contested_by: None, compromised: &[] }).unwrap();
+    let status = patched(
+        &taken_over,
+        &Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None },
+    )
+    .unwrap();
     assert_eq!(status["conditions"][0], synced);
     assert_eq!(status["conditions"][1]["type"], RECORD);
     assert!(status.get("observed").is_none(), "upstream's schema has no such field");
@@ -83,7 +86,8 @@ fn times_move_as_upstreams_do() {
     let fresh = request(Group::Upstream, 1, &Value::Null);
     let first = observed(&fresh);
     let mut status =
-        patched(&fresh, &Outcome::Right { observed: &first, contested_by: None, compromised: &[] }).unwrap();
+        patched(&fresh, &Outcome::Right { observed: &first, contested_by: None, compromised: &[], pending: None })
+            .unwrap();
     assert_eq!(status["conditions"][0]["lastTransitionTime"], NOW);
     assert_eq!(status["conditions"][0]["lastUpdateTime"], NOW);
     status["conditions"][0]["lastTransitionTime"] = json!(THEN);
@@ -91,7 +95,8 @@ fn times_move_as_upstreams_do() {
     let updated = request(Group::Upstream, 2, &status);
     let second = observed(&updated);
     let status =
-        patched(&updated, &Outcome::Right { observed: &second, contested_by: None, compromised: &[] }).unwrap();
+        patched(&updated, &Outcome::Right { observed: &second, contested_by: None, compromised: &[], pending: None })
+            .unwrap();
     assert_eq!(status["conditions"][0]["lastTransitionTime"], THEN);
     assert_eq!(status["conditions"][0]["lastUpdateTime"], NOW);
     assert_eq!(status["observedGeneration"], 2);
@@ -122,12 +127,38 @@ fn long_messages_are_cut_between_characters() {
 }
 
 #[test]
+fn what_is_asked_for_beside_the_secret_belongs_to_being_ready() {
+    for group in Group::ALL {
+        let fresh = request(group, 1, &Value::Null);
+        let observed = observed(&fresh);
+        let pending = Trouble::PolicyMissing(crate::policy::Policy::ImagePullSecrets);
+        let waits =
+            Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: Some(&pending) };
+        let status = patched(&fresh, &waits).unwrap();
+        assert_eq!(
+            (&status["conditions"][0]["status"], &status["conditions"][0]["reason"]),
+            (&json!("False"), &json!("PolicyMissing"))
+        );
+        let again = request(group, 1, &status);
+        assert_eq!(again.status.observed.as_ref(), Some(&observed), "its Secret is right all the same");
+        assert!(patched(&again, &waits).is_none());
+        let attached = Observed { attached: true, ..observed };
+        let right = Outcome::Right { observed: &attached, contested_by: None, compromised: &[], pending: None };
+        let status = patched(&again, &right).unwrap();
+        assert_eq!(status["conditions"][0]["status"], "True");
+        assert!(request(group, 1, &status).status.observed.unwrap().attached);
+    }
+}
+
+#[test]
 fn one_who_fights_is_named() {
     let fresh = request(Group::Native, 1, &Value::Null);
     let observed = observed(&fresh);
-    let status =
-        patched(&fresh, &Outcome::Right { observed: &observed, contested_by: Some("kubectl-edit"), compromised: &[] })
-            .unwrap();
+    let status = patched(
+        &fresh,
+        &Outcome::Right { observed: &observed, contested_by: Some("kubectl-edit"), compromised: &[], pending: None },
+    )
+    .unwrap();
     assert_eq!(status["conditions"][0]["reason"], "Contested");
     assert!(status["conditions"][0]["message"].as_str().unwrap().contains("kubectl-edit"));
 }
@@ -138,7 +169,7 @@ fn a_compromised_key_is_named_and_graver_than_a_fight() {
     {
         let fresh = request(group, 1, &Value::Null);
         let observed = observed(&fresh);
-        let told = Outcome::Right { observed: &observed, contested_by, compromised: &["k7"] };
+        let told = Outcome::Right { observed: &observed, contested_by, compromised: &["k7"], pending: None };
         let status = patched(&fresh, &told).unwrap();
         let condition = &status["conditions"][0];
         assert_eq!((&condition["status"], &condition["reason"]), (&json!("True"), &json!("KeyCompromised")));
@@ -147,7 +178,7 @@ fn a_compromised_key_is_named_and_graver_than_a_fight() {
         let told_already = request(group, 1, &status);
         assert!(told_already.status.tells_of_compromised(group) && !fresh.status.tells_of_compromised(group));
         assert!(patch(&told_already, &told, NOW).is_none());
-        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None };
         assert!(patch(&told_already, &right, NOW).is_some(), "it goes when the key is trusted again");
     }
 }
@@ -157,7 +188,7 @@ fn what_opened_is_remembered_until_its_contents_are_wrong() {
     for group in Group::ALL {
         let fresh = request(group, 1, &Value::Null);
         let observed = observed(&fresh);
-        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[] };
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None };
         let opened = request(group, 1, &patched(&fresh, &right).unwrap());
         assert_eq!(opened.status.needed, ["k1"]);
         // Whatever the API server or somebody else does to it.

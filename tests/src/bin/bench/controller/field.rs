@@ -88,6 +88,21 @@ impl<'c> Field<'c> {
         .await
     }
 
+    /// Makes so many ServiceAccounts, in turn in each namespace.
+    pub(super) async fn create_accounts(&self, count: usize) -> Result<()> {
+        let (client, namespaces) = (self.admin.clone(), self.namespaces.clone());
+        each(0..count, move |number| {
+            let (client, (namespace, _)) = (client.clone(), place(&namespaces, number));
+            async move {
+                let metadata = json!({"namespace": namespace, "name": format!("account-{number}")});
+                let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}).to_string();
+                let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+                bare::write(&client, Write::Create, &path, MANAGER, account).await.map(drop)
+            }
+        })
+        .await
+    }
+
     /// Makes what the records say of these objects untrue: another version of the logic wrote them.
     pub(super) async fn invalidate(&self, recipe: &Recipe, numbers: Range<usize>) -> Result<()> {
         let (client, namespaces, api_version) = (self.admin.clone(), self.namespaces.clone(), recipe.api_version());

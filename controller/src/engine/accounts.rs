@@ -1,0 +1,263 @@
+//! ServiceAccounts, and whose images they shall pull with which Secrets: every event goes in, and jobs come out. No client.
+//!
+//! An account is changed at once when it appears or when a Secret for it is right, and at most every 30 seconds against
+//! another writer who keeps taking an entry out. What was put there by us is taken out when nobody asks for it any more, which
+//! is known only once every sealed object was seen.
+
+mod claims;
+mod jobs;
+mod standing;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use kseal_core::reconcile::{self, Group, Trouble, Uid};
+use tokio::time::Instant;
+
+use super::state::{ANSWER, GRUDGE};
+use super::table::{Id, Round};
+pub(super) use claims::Asked;
+use claims::{Asker, Claim};
+pub(super) use jobs::{AccountDone, AccountJob};
+pub(super) use standing::{Standing, unfinished};
+
+/// Namespace and name of an account.
+pub(super) type Name = (Arc<str>, Arc<str>);
+/// Where accounts are listed: one namespace, or all.
+pub(super) type Place = Option<Arc<str>>;
+
+/// Everything that is known of ServiceAccounts.
+#[derive(Default)]
+pub(super) struct Accounts {
+    /// By namespace.
+    claims: HashMap<Arc<str>, Claims>,
+    /// Objects whose Secret shall hold a token of the account of that name.
+    token_waiters: HashMap<Arc<str>, BTreeMap<Arc<str>, BTreeSet<Id>>>,
+    known: HashMap<Arc<str>, BTreeMap<Arc<str>, Account>>,
+    lists: HashMap<Place, List>,
+    /// Whether every sealed object was seen: before that nothing is taken out.
+    objects_known: bool,
+    /// What waits for a worker, and the namespace whose turn it was.
+    queue: BTreeSet<Name>,
+    last: Option<Arc<str>>,
+    /// How many accounts of a namespace wait for a worker or are with one.
+    busy: HashMap<Arc<str>, usize>,
+    timers: BinaryHeap<Reverse<(Instant, Name)>>,
+    failing: BTreeMap<Name, Failing>,
+    answers: BTreeMap<Name, Answer>,
+}
+
+/// What is asked for in a namespace: by the name of the Secret, and who asks.
+type Claims = BTreeMap<(Arc<str>, Asker), Claim>;
+
+#[derive(Default)]
+struct List {
+    round: Round,
+    is_whole: bool,
+    /// It cannot be had now, so that it is no use to wait for it.
+    is_lost: bool,
+}
+
+/// What is kept in mind of one.
+struct Account {
+    uid: Uid,
+    resource_version: u64,
+    round: Round,
+    deleting: bool,
+    present: Names,
+    recorded: Names,
+    labels: Box<[(Box<str>, Box<str>)]>,
+    allows: Option<Box<str>>,
+    step: Step,
+    /// What it shall have and was seen to have: if that is missing, somebody took it out.
+    had: Names,
+}
+
+/// Few have more than two.
+type Names = Box<[Box<str>]>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Rest,
+    Queued,
+    Running { again: bool },
+}
+
+struct Failing {
+    attempts: u32,
+    due: Instant,
+    /// Once it is worth telling.
+    trouble: Option<Trouble>,
+}
+
+/// An entry that had to be put back.
+struct Answer {
+    at: Instant,
+    times: u32,
+    by: String,
+}
+
+impl Accounts {
+    /// A list begins.
+    pub(super) fn started(&mut self, place: &Place) {
+        let list = self.lists.entry(place.clone()).or_default();
+        list.round = list.round.wrapping_add(1);
+        list.is_whole = false;
+    }
+
+    /// A list broke off, or a watch.
+    pub(super) fn broke_off(&mut self, place: &Place) {
+        self.lists.entry(place.clone()).or_default().is_lost = true;
+    }
+
+    /// A list is whole: what it did not name is gone.
+    pub(super) fn synced(&mut self, place: &Place, now: Instant) {
+        let list = self.lists.entry(place.clone()).or_default();
+        (list.is_whole, list.is_lost) = (true, false);
+        let round = list.round;
+        let is_gone = |account: &Account| account.round != round;
+        let gone: Vec<Name> = self.each(place.as_ref(), is_gone).collect();
+        for name in gone {
+            self.forget(&name);
+        }
+        self.judge_all(place.as_ref(), now);
+    }
+
+    /// Whether every sealed object was seen.
+    pub(super) fn objects_are_known(&mut self, known: bool, now: Instant) {
+        if known && !std::mem::replace(&mut self.objects_known, known) {
+            self.judge_all(None, now);
+        }
+    }
+
+    /// An account passes by. Answers which objects waited for it, or for another word of it.
+    pub(super) fn saw(&mut self, place: &Place, seen: &reconcile::Account, now: Instant) -> Vec<Id> {
+        let round = self.lists.entry(place.clone()).or_default().round;
+        let name = self.shared(&seen.namespace, &seen.name);
+        let mut fresh = Account::new(seen, round);
+        let mut is_news = true;
+        if let Some(known) = self.account_mut(&name) {
+            if known.uid == fresh.uid {
+                known.round = round;
+                if known.resource_version >= fresh.resource_version {
+                    // What was written by us is known before it passes by.
+                    return Vec::new();
+                }
+                is_news = known.allows != fresh.allows;
+                fresh.step = known.step;
+                fresh.had = std::mem::take(&mut known.had);
+            } else {
+                fresh.step = match known.step {
+                    Step::Running { .. } => Step::Running { again: true },
+                    step => step,
+                };
+                self.failing.remove(&name);
+                self.answers.remove(&name);
+            }
+        }
+        self.known.entry(Arc::clone(&name.0)).or_default().insert(Arc::clone(&name.1), fresh);
+        self.note_had(&name);
+        self.judge(&name, now);
+        let waiters = self.token_waiters.get(&name.0).and_then(|all| all.get(&name.1));
+        waiters.filter(|_| is_news).into_iter().flatten().cloned().collect()
+    }
+
+    /// An account is gone.
+    pub(super) fn lost(&mut self, seen: &reconcile::Account) {
+        let name = self.shared(&seen.namespace, &seen.name);
+        if self.account(&name).is_some_and(|known| known.uid == Uid::of(&seen.uid)) {
+            self.forget(&name);
+        }
+    }
+
+    fn forget(&mut self, name: &Name) {
+        self.failing.remove(name);
+        self.answers.remove(name);
+        let Some(of_namespace) = self.known.get_mut(&name.0) else { return };
+        let step = of_namespace.remove(&name.1).map(|account| account.step);
+        if of_namespace.is_empty() {
+            self.known.remove(&name.0);
+        }
+        if step.is_some_and(|step| step == Step::Queued) {
+            self.queue.remove(name);
+            self.idle(&name.0);
+        }
+    }
+
+    /// One less of the namespace waits or is worked on.
+    fn idle(&mut self, namespace: &Arc<str>) {
+        if let Some(count) = self.busy.get_mut(namespace) {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(namespace);
+            }
+        }
+    }
+
+    /// Both names in the form that is kept already.
+    fn shared(&self, namespace: &str, name: &str) -> Name {
+        let Some((namespace, all)) = self.known.get_key_value(namespace) else {
+            let namespace = self.claims.get_key_value(namespace).map_or_else(|| namespace.into(), |(it, _)| it.clone());
+            return (namespace, name.into());
+        };
+        (Arc::clone(namespace), all.get_key_value(name).map_or_else(|| name.into(), |(it, _)| Arc::clone(it)))
+    }
+
+    fn account(&self, name: &Name) -> Option<&Account> {
+        self.known.get(&name.0)?.get(&name.1)
+    }
+
+    fn account_mut(&mut self, name: &Name) -> Option<&mut Account> {
+        self.known.get_mut(&name.0)?.get_mut(&name.1)
+    }
+
+    /// The names of the accounts of one namespace, or of all, that are as `wanted`.
+    fn each<'a>(
+        &'a self,
+        namespace: Option<&'a Arc<str>>,
+        wanted: impl Fn(&Account) -> bool + 'a,
+    ) -> impl Iterator<Item = Name> + 'a {
+        let is_meant = move |(of, _): &(&Arc<str>, _)| namespace.is_none_or(|namespace| *of == namespace);
+        let all = self.known.iter().filter(is_meant).flat_map(|(of, all)| all.iter().map(move |it| (of, it)));
+        all.filter(move |(_, (_, account))| wanted(account)).map(|(of, (name, _))| (Arc::clone(of), Arc::clone(name)))
+    }
+
+    /// Whether the accounts of a namespace are known whole.
+    fn is_listed(&self, namespace: &Arc<str>) -> bool {
+        self.list_of(namespace).is_some_and(|list| list.is_whole)
+    }
+
+    fn list_of(&self, namespace: &Arc<str>) -> Option<&List> {
+        self.lists.get(&None).or_else(|| self.lists.get(&Some(Arc::clone(namespace))))
+    }
+}
+
+impl Account {
+    fn new(seen: &reconcile::Account, round: Round) -> Self {
+        let labels = seen.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+        Self {
+            uid: Uid::of(&seen.uid),
+            resource_version: seen.resource_version.parse().unwrap_or(0),
+            round,
+            deleting: seen.deleting,
+            present: boxed(&seen.present),
+            recorded: boxed(&seen.recorded),
+            labels: labels.collect(),
+            allows: seen.allows.as_deref().map(Into::into),
+            step: Step::Rest,
+            had: Box::default(),
+        }
+    }
+
+    fn label(&self, key: &str) -> Option<&str> {
+        self.labels.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
+    }
+}
+
+fn boxed<'n>(names: impl IntoIterator<Item = &'n String>) -> Names {
+    names.into_iter().map(|name| name.as_str().into()).collect()
+}
+
+#[cfg(test)]
+mod tests;

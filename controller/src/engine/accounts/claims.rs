@@ -1,0 +1,173 @@
+//! Who asks for what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kseal_core::reconcile::{Asks, Selection, Uid};
+use tokio::time::Instant;
+
+use super::{Accounts, Group, Id, Name};
+use crate::pull_claims;
+
+/// Who asks that a Secret be put into accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asker {
+    /// The sealed object of the Secret's name.
+    Object(Group),
+    /// The ClusterSealedSecret of that name.
+    Cluster,
+}
+
+/// What an object asks for as it passes by.
+pub(in crate::engine) struct Asked<'a> {
+    /// Which object of its name it is.
+    pub(in crate::engine) uid: Uid,
+    pub(in crate::engine) asks: &'a Asks,
+    /// Whether its status says that all of that is done.
+    pub(in crate::engine) attached: bool,
+    /// Whether it is to be left alone.
+    pub(in crate::engine) paused: bool,
+}
+
+pub(super) struct Claim {
+    /// The object that asks.
+    uid: Uid,
+    pub(super) selection: Selection,
+    /// Whether it is honoured and its Secret is right. Before that nothing is put anywhere, and what is there stays.
+    pub(super) is_active: bool,
+    /// Whether its object says that all is done, or will say how it stands when it has had its turn.
+    pub(super) told: bool,
+}
+
+impl Accounts {
+    /// An object passes by. One that comes in the place of another inherits nothing of what was honoured.
+    pub(in crate::engine) fn asked(&mut self, id: &Id, asked: &Asked<'_>, now: Instant) {
+        let Asked { uid, asks, attached, paused } = *asked;
+        self.await_token(id, asks.token_of.as_deref());
+        let Some(Ok(selection)) = &asks.pull else { return self.unasked(id, now) };
+        let claims = self.claims.entry(Arc::clone(&id.namespace)).or_default();
+        let key = (Arc::clone(&id.name), Asker::Object(id.group));
+        let same = claims.get_mut(&key).filter(|claim| claim.uid == uid && claim.selection == *selection);
+        let was_active = same.as_ref().is_some_and(|claim| claim.is_active);
+        let is_active = !paused && (attached || was_active);
+        if let Some(claim) = same {
+            claim.is_active = is_active;
+            if is_active == was_active {
+                return;
+            }
+        } else {
+            claims.insert(key, Claim { uid, selection: selection.clone(), is_active, told: true });
+        }
+        self.judge_all(Some(&id.namespace), now);
+    }
+
+    /// An object is gone, or asks for nothing any more.
+    pub(in crate::engine) fn unasked(&mut self, id: &Id, now: Instant) {
+        let key = (Arc::clone(&id.name), Asker::Object(id.group));
+        if self.take_claim(&id.namespace, &key) {
+            self.judge_all(Some(&id.namespace), now);
+        }
+    }
+
+    /// An object is gone.
+    pub(in crate::engine) fn forgot(&mut self, id: &Id, now: Instant) {
+        self.await_token(id, None);
+        self.unasked(id, now);
+    }
+
+    /// What an object asks for is honoured from now on, and its Secret is right.
+    pub(in crate::engine) fn activate(&mut self, id: &Id, now: Instant) {
+        let key = (Arc::clone(&id.name), Asker::Object(id.group));
+        let claim = self.claims.get_mut(&id.namespace).and_then(|claims| claims.get_mut(&key));
+        if claim.is_some_and(|claim| !std::mem::replace(&mut claim.is_active, true)) {
+            self.judge_all(Some(&id.namespace), now);
+        }
+    }
+
+    /// What an object's status says of it now.
+    pub(in crate::engine) fn told(&mut self, id: &Id, attached: bool) {
+        let key = (Arc::clone(&id.name), Asker::Object(id.group));
+        if let Some(claim) = self.claims.get_mut(&id.namespace).and_then(|claims| claims.get_mut(&key)) {
+            claim.told = attached;
+        }
+    }
+
+    /// The objects that ask for something which is not honoured yet.
+    pub(in crate::engine) fn unhonoured(&self) -> Vec<Id> {
+        let all = self.claims.iter().flat_map(|(namespace, claims)| claims.iter().map(move |it| (namespace, it)));
+        let waiting = all.filter(|(_, (_, claim))| !claim.is_active);
+        let ids = waiting.filter_map(|(namespace, ((name, asker), _))| asker.id(namespace, name));
+        ids.chain(self.token_waiters.values().flat_map(|all| all.values().flatten().cloned())).collect()
+    }
+
+    /// What ClusterSealedSecrets ask for now.
+    pub(in crate::engine) fn asked_by_cluster(&mut self, asked: &BTreeMap<Arc<str>, pull_claims::Claim>, now: Instant) {
+        for claims in self.claims.values_mut() {
+            claims.retain(|(name, asker), _| *asker != Asker::Cluster || asked.contains_key(name));
+        }
+        for (name, claim) in asked {
+            let key = (Arc::clone(name), Asker::Cluster);
+            let others: Vec<_> =
+                self.claims.keys().filter(|namespace| !claim.wanted.contains(*namespace)).cloned().collect();
+            for namespace in others {
+                self.take_claim(&namespace, &key);
+            }
+            for namespace in &claim.wanted {
+                let is_active = claim.namespaces.contains(namespace);
+                let claims = self.claims.entry(Arc::clone(namespace)).or_default();
+                let selection = claim.selection.clone();
+                let uid = Uid::default();
+                claims.insert(key.clone(), Claim { uid, selection, is_active, told: true });
+            }
+        }
+        self.claims.retain(|_, claims| !claims.is_empty());
+        self.judge_all(None, now);
+    }
+
+    /// Whether it was there.
+    fn take_claim(&mut self, namespace: &Arc<str>, key: &(Arc<str>, Asker)) -> bool {
+        let Some(claims) = self.claims.get_mut(namespace) else { return false };
+        let was_there = claims.remove(key).is_some();
+        if claims.is_empty() {
+            self.claims.remove(namespace);
+        }
+        was_there
+    }
+
+    /// The Secrets that an account shall have, and those of them that it may keep until they are right.
+    pub(super) fn wanted(&self, name: &Name) -> impl Iterator<Item = (&Arc<str>, bool)> {
+        let account = self.account(name);
+        let claims = self.claims.get(&name.0).into_iter().flatten();
+        claims.filter_map(move |((secret, _), claim)| {
+            let account = account?;
+            let is_meant = claim.selection.takes(&name.1, |key| account.label(key));
+            is_meant.then_some((secret, claim.is_active))
+        })
+    }
+
+    fn await_token(&mut self, id: &Id, account: Option<&str>) {
+        let waiters = self.token_waiters.entry(Arc::clone(&id.namespace)).or_default();
+        waiters.retain(|name, ids| {
+            if account != Some(&**name) {
+                ids.remove(id);
+            }
+            !ids.is_empty()
+        });
+        if let Some(account) = account {
+            waiters.entry(account.into()).or_default().insert(id.clone());
+        }
+        if waiters.is_empty() {
+            self.token_waiters.remove(&id.namespace);
+        }
+    }
+}
+
+impl Asker {
+    /// The object; none where a ClusterSealedSecret asks.
+    pub(super) fn id(self, namespace: &Arc<str>, name: &Arc<str>) -> Option<Id> {
+        match self {
+            Self::Object(group) => Some(Id { group, namespace: Arc::clone(namespace), name: Arc::clone(name) }),
+            Self::Cluster => None,
+        }
+    }
+}

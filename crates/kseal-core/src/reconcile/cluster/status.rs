@@ -1,0 +1,244 @@
+//! What a ClusterSealedSecret's status says, and what it shall say: kstatus, counts, the first namespaces in which something
+//! is wrong, and one record for all of its Secrets.
+
+use kseal_api::crd::MAX_FAILURES;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use super::ClusterRequest;
+use crate::reconcile::status::{KEY_COMPROMISED, cut};
+use crate::reconcile::{Digest, Group, LOGIC_VERSION, Retry, Trouble};
+
+/// The conditions that are ours.
+const CONDITIONS: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
+
+/// What was done, for whom, by which logic. If it equals what is there, nothing has to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterObserved {
+    /// The object's own UID: a status that was copied with its object means nothing.
+    pub uid: String,
+    /// [`secrets_digest`] of all Secrets that are right.
+    pub secrets: String,
+    /// The object's [`ClusterRequest::digest`].
+    pub hash: String,
+    /// [`LOGIC_VERSION`].
+    pub version: u32,
+    /// Names of the keys that opened it.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+impl ClusterObserved {
+    /// Of an object that was opened.
+    #[must_use]
+    pub fn new(request: &ClusterRequest, secrets: String, keys: Vec<String>) -> Self {
+        let (uid, hash) = (request.uid.clone(), request.digest.to_string());
+        Self { uid, secrets, hash, version: LOGIC_VERSION, keys }
+    }
+
+    pub(super) fn holds_for(&self, uid: &str, digest: Digest) -> bool {
+        self.version == LOGIC_VERSION && self.uid == uid && self.hash == digest.to_string()
+    }
+}
+
+/// Stands for a set of Secrets: namespace, UID and resourceVersion of each, sorted by namespace.
+pub fn secrets_digest<'s>(secrets: impl IntoIterator<Item = (&'s str, &'s str, u64)>) -> String {
+    let texts: Vec<[String; 3]> = secrets
+        .into_iter()
+        .map(|(namespace, uid, version)| [namespace.to_owned(), uid.to_owned(), version.to_string()])
+        .collect();
+    Digest::of(texts.iter().flatten().map(String::as_str)).to_string()
+}
+
+/// A status as it was read, or as it was written last. What is not of its shape counts as absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The record, whatever it was written for.
+    pub observed: Option<ClusterObserved>,
+    /// The keys that opened the object when it last opened, whatever came after that.
+    pub needed: Vec<String>,
+    status: Map<String, Value>,
+}
+
+impl Seen {
+    pub(super) fn read(status: &RawValue) -> Self {
+        Self::of(serde_json::from_str(status.get()).unwrap_or_default())
+    }
+
+    fn of(mut status: Map<String, Value>) -> Self {
+        status.retain(|_, value| !value.is_null());
+        let field = |name: &str| status.get(name).cloned().unwrap_or_default();
+        let observed = serde_json::from_value::<ClusterObserved>(field("observed")).ok();
+        let told: Vec<String> = serde_json::from_value(field("neededKeys")).unwrap_or_default();
+        let needed = observed.as_ref().map(|observed| observed.keys.clone()).filter(|keys| !keys.is_empty());
+        Self { observed, needed: needed.unwrap_or(told), status }
+    }
+
+    /// Whether any was ever written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.status.is_empty()
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        self.status.get("conditions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+    }
+
+    fn condition(&self, type_: &str) -> Option<&Map<String, Value>> {
+        self.conditions().find(|condition| condition.get("type").and_then(Value::as_str) == Some(type_))
+    }
+}
+
+/// How an object stands.
+#[derive(Default)]
+pub struct Outcome<'o> {
+    /// What stands in its way everywhere.
+    pub trouble: Option<&'o Trouble>,
+    /// How many namespaces shall have the Secret.
+    pub selected: usize,
+    /// In how many of them all is done.
+    pub ready: usize,
+    /// Where it is not, and why, by namespace; those in which it is only not done yet are not among them.
+    pub failures: Vec<(&'o str, &'o Trouble)>,
+    /// A namespace, and who keeps changing the Secret there.
+    pub contested: Option<(&'o str, &'o str)>,
+    /// The keys that opened it and are compromised.
+    pub compromised: Vec<&'o str>,
+    /// The record, if it was opened as it is.
+    pub observed: Option<ClusterObserved>,
+    /// The keys that it takes to open an object that has no record.
+    pub needed: Vec<String>,
+}
+
+/// A status that is to be written.
+pub struct Told {
+    /// The merge patch for `/status`. It carries the UID, so that it cannot land on another object of the same name.
+    pub body: String,
+    /// What the status is then.
+    pub seen: Seen,
+}
+
+/// The status that the object shall have; none where it is what was `seen` of it last. `now` is RFC 3339.
+#[must_use]
+pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
+    let ours = conditions(request, outcome).into_iter().map(|wanted| wanted.render(request, seen, now));
+    let is_foreign = |condition: &&Map<String, Value>| {
+        !CONDITIONS.contains(&condition.get("type").and_then(Value::as_str).unwrap_or_default())
+    };
+    let conditions: Vec<Value> = ours.chain(seen.conditions().filter(is_foreign).cloned().map(Value::Object)).collect();
+    let failing = if outcome.trouble.is_some() { outcome.selected - outcome.ready } else { outcome.failures.len() };
+    let failures: Vec<Value> = outcome.failures.iter().take(MAX_FAILURES).map(failure(request)).collect();
+    let or_null = |list: Value| if list.as_array().is_some_and(Vec::is_empty) { Value::Null } else { list };
+    let wanted = json!({
+        "observedGeneration": request.generation,
+        "conditions": conditions,
+        "namespaces": {"selected": outcome.selected, "ready": outcome.ready, "failing": failing},
+        "failures": or_null(json!(failures)),
+        "observed": outcome.observed,
+        "neededKeys": or_null(json!(outcome.needed)),
+    });
+    let Value::Object(wanted) = wanted else { return None };
+    if wanted.iter().all(|(name, value)| seen.status.get(name).unwrap_or(&Value::Null) == value) {
+        return None;
+    }
+    let body = json!({"metadata": {"uid": request.uid}, "status": wanted}).to_string();
+    let mut status = seen.status.clone();
+    status.extend(wanted);
+    Some(Told { body, seen: Seen::of(status) })
+}
+
+fn failure(request: &ClusterRequest) -> impl Fn(&(&str, &Trouble)) -> Value {
+    move |(namespace, trouble)| json!({"namespace": namespace, "reason": trouble.reason(), "message": message(request, trouble)})
+}
+
+fn message(request: &ClusterRequest, trouble: &Trouble) -> String {
+    let mut message = match trouble {
+        Trouble::Shape => {
+            "the spec is not of the shape of its kind: compare it with `kubectl explain clustersealedsecret.spec`"
+                .into()
+        }
+        _ => trouble.message(Group::Native, &request.name),
+    };
+    cut(&mut message);
+    message
+}
+
+/// A condition as it shall be.
+struct Wanted {
+    type_: &'static str,
+    holds: bool,
+    reason: &'static str,
+    message: String,
+}
+
+fn conditions(request: &ClusterRequest, outcome: &Outcome<'_>) -> Vec<Wanted> {
+    let wrong = |reason, mut message: String, goes_on: bool| {
+        cut(&mut message);
+        // kstatus: Stalled waits for someone, Reconciling goes on by itself.
+        let abnormal = if goes_on { "Reconciling" } else { "Stalled" };
+        let wanted = |type_, holds, message| Wanted { type_, holds, reason, message };
+        vec![wanted("Ready", false, message.clone()), wanted(abnormal, true, message)]
+    };
+    let Outcome { trouble, selected, ready, failures, .. } = outcome;
+    if let Some(trouble) = trouble {
+        return wrong(trouble.reason(), message(request, trouble), trouble.retry() == Retry::Backoff);
+    }
+    let is_pending = ready + failures.len() < *selected;
+    if let Some((namespace, first)) = failures.first() {
+        let is_one = failures.iter().all(|(_, trouble)| trouble.reason() == first.reason());
+        let reason = if is_one { first.reason() } else { "Failing" };
+        let goes_on = is_pending || failures.iter().any(|(_, trouble)| trouble.retry() == Retry::Backoff);
+        let message = message(request, first);
+        return wrong(
+            reason,
+            format!("in {} of {selected} namespaces; {namespace}: {message}", failures.len()),
+            goes_on,
+        );
+    }
+    if is_pending {
+        return wrong("Opening", format!("{ready} of {selected} namespaces have the Secret"), true);
+    }
+    vec![right(outcome)]
+}
+
+/// Of several concerns the gravest gives the reason.
+fn right(outcome: &Outcome<'_>) -> Wanted {
+    let mut concerns = Vec::new();
+    if !outcome.compromised.is_empty() {
+        let keys = outcome.compromised.join(", ");
+        let message = format!(
+            "opened by a compromised key ({keys}): change the secret at its source and seal it anew; `kseal reencrypt` \
+             does the latter"
+        );
+        concerns.push((KEY_COMPROMISED, message));
+    }
+    if let Some((namespace, who)) = outcome.contested {
+        let message = format!("{who} keeps changing the Secret in {namespace}; it is put right at most every 30 s");
+        concerns.push(("Contested", message));
+    }
+    if outcome.selected == 0 {
+        concerns.push(("NoNamespace", "no namespace is selected".to_owned()));
+    }
+    let reason = concerns.first().map_or("Opened", |(reason, _)| reason);
+    let messages: Vec<String> = concerns.into_iter().map(|(_, message)| message).collect();
+    let mut message = messages.join("; ");
+    cut(&mut message);
+    Wanted { type_: "Ready", holds: true, reason, message }
+}
+
+impl Wanted {
+    fn render(&self, request: &ClusterRequest, seen: &Seen, now: &str) -> Value {
+        let status = if self.holds { "True" } else { "False" };
+        let seen = seen.condition(self.type_);
+        let same = seen.filter(|seen| seen.get("status").and_then(Value::as_str) == Some(status));
+        let transition = same.and_then(|seen| seen.get("lastTransitionTime")?.as_str()).unwrap_or(now);
+        json!({
+            "type": self.type_, "status": status, "reason": self.reason, "message": self.message,
+            "lastTransitionTime": transition, "observedGeneration": request.generation,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
