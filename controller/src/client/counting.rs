@@ -119,6 +119,8 @@ fn resource(path: &str) -> &'static str {
         ("kseal.dev", "sealedsecrets", Some("status")) => "sealedsecrets.kseal.dev/status",
         ("kseal.dev", "rewraprequests", None) => "rewraprequests.kseal.dev",
         ("kseal.dev", "rewraprequests", Some("status")) => "rewraprequests.kseal.dev/status",
+        ("kseal.dev", "serviceaccounttokens", None) => "serviceaccounttokens.kseal.dev",
+        ("kseal.dev", "serviceaccounttokens", Some("status")) => "serviceaccounttokens.kseal.dev/status",
         ("bitnami.com", "sealedsecrets", None) => "sealedsecrets.bitnami.com",
         ("bitnami.com", "sealedsecrets", Some("status")) => "sealedsecrets.bitnami.com/status",
         _ => "other",

@@ -87,7 +87,12 @@ pub(super) struct Finished {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Done {
     /// All is right until then, in seconds since 1970.
-    Right { until: Option<i64>, expires: Option<i64> },
+    Right {
+        until: Option<i64>,
+        expires: Option<i64>,
+        /// Somebody undid it while it was done.
+        fought: bool,
+    },
     /// Something stands in the way.
     Wrong {
         retry: Retry,

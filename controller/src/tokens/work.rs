@@ -1,6 +1,6 @@
 //! One job: look, decide, take the step, look again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kseal_api::names;
@@ -36,12 +36,33 @@ struct Look {
     sources: Vec<WholeSecret>,
 }
 
+/// How far a job has come.
+#[derive(Default)]
+struct Progress {
+    /// What was seen last.
+    settled: Option<Settled>,
+    /// Who else wrote the published Secret.
+    who: Option<String>,
+    /// The steps that had their effect. Each has it once in a job: who undoes it at once is fighting.
+    written: BTreeSet<&'static str>,
+    /// What was published.
+    record: Option<Box<Record>>,
+}
+
+/// What a job came to where nothing is in the way.
+struct Right {
+    record: Box<Record>,
+    until: Option<i64>,
+    /// Somebody undid it at once.
+    fought: bool,
+}
+
 /// What a step came to.
 enum Taken {
     /// Something was written, or has changed meanwhile.
     LookAgain { written: bool },
-    /// All is right.
-    Rest { record: Box<Record>, until: Option<i64> },
+    /// There is no more to do now.
+    Done(Right),
 }
 
 impl Tokens {
@@ -58,23 +79,22 @@ impl Tokens {
         if object.uid != job.uid || object.deleting || object.paused {
             return finished(Done::Left);
         }
-        let mut settled = None;
-        let mut written = false;
-        let outcome = self.work_on(&object, &mut settled, &mut written).await;
+        let mut progress = Progress::default();
+        let outcome = self.work_on(&object, &mut progress).await;
+        let written = !progress.written.is_empty();
         let done = match outcome {
-            Ok((record, until)) => {
-                let who = settled.as_ref().and_then(|(_, who)| who.as_deref());
+            Ok(Right { record, until, fought }) => {
                 let answered = job.drifted && (written || job.written);
-                let contested_by = (job.contested && answered).then(|| who.unwrap_or("someone"));
+                let contested_by = (job.contested && answered).then(|| progress.who.as_deref().unwrap_or("someone"));
                 let outcome = status::Outcome::Right { record: &record, contested_by };
                 match self.tell(&object, &outcome, answered).await {
-                    Ok(()) => Done::Right { until, expires: record.expires },
+                    Ok(()) => Done::Right { until, expires: record.expires, fought },
                     Err(after) => again(after),
                 }
             }
             Err((obstacle, after)) => self.tell_wrong(job, &object, &obstacle, after).await,
         };
-        Finished { done, settled: settled.map(|(settled, _)| settled), written }
+        Finished { done, settled: progress.settled, written }
     }
 
     /// The object as it is now; none if it is gone.
@@ -87,26 +107,18 @@ impl Tokens {
         }
     }
 
-    /// Step after step, until all is right or something stands in the way. `settled`: what was seen last, and who else wrote the
-    /// published Secret.
-    async fn work_on(
-        &self,
-        object: &TokenObject,
-        settled: &mut Option<(Settled, Option<String>)>,
-        written: &mut bool,
-    ) -> Result<(Box<Record>, Option<i64>), Refused> {
+    /// Step after step, until all is right or something stands in the way.
+    async fn work_on(&self, object: &TokenObject, progress: &mut Progress) -> Result<Right, Refused> {
         for _ in 0..STEPS {
             let look = self.look(object).await?;
             let who = look.published.as_ref().and_then(|secret| secret.metadata.last_foreign_manager());
-            let who = who.map(ToOwned::to_owned).or_else(|| settled.take().and_then(|(_, who)| who));
-            *settled = Some((look.settled(object), who));
-            match self.take(object, &look).await? {
-                Taken::LookAgain { written: now } => *written |= now,
-                Taken::Rest { record, until } => return Ok((record, until)),
+            progress.who = who.map(ToOwned::to_owned).or(progress.who.take());
+            progress.settled = Some(look.settled(object));
+            if let Taken::Done(right) = self.take(object, &look, progress).await? {
+                return Ok(right);
             }
         }
-        let text = "the Secrets changed under our hands, again and again".to_owned();
-        Err((Trouble::Api { category: "conflict", text, retry: Retry::Backoff }.into(), None))
+        Err((under_our_hands(), None))
     }
 
     /// Whose token it is, and whether that consents, is read after what can be read before.
@@ -157,7 +169,7 @@ impl Tokens {
         }
     }
 
-    async fn take(&self, object: &TokenObject, look: &Look) -> Result<Taken, Refused> {
+    async fn take(&self, object: &TokenObject, look: &Look, progress: &mut Progress) -> Result<Taken, Refused> {
         let view = View {
             object,
             surroundings: &self.keeper.settings.surroundings,
@@ -169,14 +181,20 @@ impl Tokens {
             now: self.now().wall,
             jitter: (self.keeper.jitter)(),
         };
-        match decide(&view) {
+        let step = decide(&view);
+        let kind = kind(&step);
+        if progress.written.contains(kind) {
+            let record = progress.record.take().ok_or_else(|| (under_our_hands(), None))?;
+            return Ok(Taken::Done(Right { record, until: None, fought: true }));
+        }
+        let taken = match step {
             Step::Stuck(obstacle) => Err((obstacle, None)),
             Step::Await(name) => Err((Obstacle::NotFilled(name.to_owned()), None)),
-            Step::Rest { record, until } => Ok(Taken::Rest { record: Box::new(record), until }),
+            Step::Rest { record, until } => Ok(Taken::Done(Right { record: Box::new(record), until, fought: false })),
             Step::CreateEmpty => self.create(object, body::empty(object)).await,
             Step::CreateTokenSecret => self.create(object, body::token_secret(object, &(self.keeper.suffix)())).await,
-            Step::Request => self.request(&view).await,
-            Step::Publish(publication) => self.publish(&view, &publication).await,
+            Step::Request => self.request(&view, progress).await,
+            Step::Publish(publication) => self.publish(&view, publication, progress).await,
             Step::Delete(secret) => {
                 let path = format!("{}/{}", secrets(Some(&secret.namespace)), secret.name);
                 self.keeper.metrics.secret_written("delete");
@@ -186,7 +204,11 @@ impl Tokens {
                 // What goes in its time is no answer to anybody.
                 Self::taken(deleted.map(drop)).map(|_| Taken::LookAgain { written: false })
             }
+        };
+        if matches!(taken, Ok(Taken::LookAgain { written: true })) {
+            progress.written.insert(kind);
         }
+        taken
     }
 
     async fn create(&self, object: &TokenObject, body: zeroize::Zeroizing<Vec<u8>>) -> Result<Taken, Refused> {
@@ -198,7 +220,7 @@ impl Tokens {
         }
     }
 
-    async fn request(&self, view: &View<'_>) -> Result<Taken, Refused> {
+    async fn request(&self, view: &View<'_>, progress: &mut Progress) -> Result<Taken, Refused> {
         let (Some(account), Some(spec), Some(published)) = (view.account, &view.object.spec, view.published) else {
             return Ok(Taken::LookAgain { written: false });
         };
@@ -207,24 +229,33 @@ impl Tokens {
         let request = body::token_request(view.object, &account.uid, published);
         match self.keeper.api.request_token(&path, request).await {
             Ok(issued) => match Publication::of_issued(view, &issued) {
-                Some(publication) => self.publish(view, &publication).await,
+                Some(publication) => self.publish(view, publication, progress).await,
                 None => Ok(Taken::LookAgain { written: false }),
             },
             Err(error) => Self::taken(Err(error)),
         }
     }
 
-    async fn publish(&self, view: &View<'_>, publication: &Publication) -> Result<Taken, Refused> {
+    async fn publish(
+        &self,
+        view: &View<'_>,
+        publication: Publication,
+        progress: &mut Progress,
+    ) -> Result<Taken, Refused> {
         let taken = match view.published {
-            None => self.create(view.object, body::whole(view.object, publication)).await,
+            None => self.create(view.object, body::whole(view.object, &publication)).await,
             Some(published) => {
                 let path = format!("{}/{}", secrets(Some(&view.object.namespace)), published.metadata.name);
                 self.keeper.metrics.secret_written("patch");
-                let body = body::patch(view.object, published, publication);
+                let body = body::patch(view.object, published, &publication);
                 Self::taken(self.keeper.api.patch(&path, PatchKind::Json, body).await.map(drop))
             }
         };
-        if publication.is_new && matches!(taken, Ok(Taken::LookAgain { written: true })) {
+        if matches!(taken, Ok(Taken::LookAgain { written: true })) {
+            progress.record = Some(Box::new(publication.record));
+            if !publication.is_new {
+                return taken;
+            }
             let (namespace, name) = (&*view.object.namespace, &*view.object.name);
             tracing::debug!(namespace, name, "published a token");
             self.keeper.metrics.token_renewed("published");
@@ -272,6 +303,23 @@ impl Tokens {
             Err(wait) => again(after.max(wait)),
         }
     }
+}
+
+/// Whether two steps are the same. What goes in its time, and what changes nothing, may come again.
+fn kind(step: &Step<'_>) -> &'static str {
+    match step {
+        Step::CreateEmpty => "create",
+        Step::Request => "request",
+        Step::CreateTokenSecret => "create a token Secret",
+        Step::Publish(Publication { is_new: true, .. }) => "publish",
+        Step::Publish(_) => "repair",
+        Step::Delete(_) | Step::Stuck(_) | Step::Await(_) | Step::Rest { .. } => "",
+    }
+}
+
+fn under_our_hands() -> Obstacle {
+    let text = "the Secrets changed under our hands, again and again".to_owned();
+    Trouble::Api { category: "conflict", text, retry: Retry::Backoff }.into()
 }
 
 impl Look {

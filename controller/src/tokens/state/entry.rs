@@ -15,8 +15,7 @@ pub(super) struct Entry {
     pub(super) uid: String,
     generation: i64,
     reconcile_at: Option<String>,
-    paused: bool,
-    deleting: bool,
+    attention: Attention,
     pub(super) mode: &'static str,
     /// The name of the ServiceAccount; none of that name where the object does not say.
     pub(super) account: String,
@@ -37,6 +36,24 @@ pub(super) struct Entry {
     pub(super) answer: Option<(Instant, u32)>,
     /// Until then what passes by waits.
     pub(super) quiet_until: Option<Instant>,
+}
+
+/// Whether anything is to be done about it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attention {
+    Wanted,
+    Paused,
+    Deleting,
+}
+
+impl Attention {
+    const fn of(object: &TokenObject) -> Self {
+        match object {
+            TokenObject { deleting: true, .. } => Self::Deleting,
+            TokenObject { paused: true, .. } => Self::Paused,
+            _ => Self::Wanted,
+        }
+    }
 }
 
 /// Where it is.
@@ -72,8 +89,7 @@ impl Entry {
             uid: object.uid.clone(),
             generation: 0,
             reconcile_at: None,
-            paused: false,
-            deleting: false,
+            attention: Attention::Wanted,
             mode: "unknown",
             account: String::new(),
             place: Place::Rest,
@@ -95,14 +111,13 @@ impl Entry {
     pub(super) fn is_as(&self, object: &TokenObject) -> bool {
         self.generation == object.generation
             && self.reconcile_at == object.reconcile_at
-            && self.paused == object.paused
-            && self.deleting == object.deleting
+            && self.attention == Attention::of(object)
     }
 
     pub(super) fn turn_to(&mut self, object: &TokenObject) {
         self.generation = object.generation;
         self.reconcile_at.clone_from(&object.reconcile_at);
-        (self.paused, self.deleting) = (object.paused, object.deleting);
+        self.attention = Attention::of(object);
         let spec = object.spec.as_ref();
         self.account = spec.map(|spec| spec.service_account_name.clone()).unwrap_or_default();
         self.mode = match spec.map(|spec| spec.mode) {
@@ -117,8 +132,8 @@ impl Entry {
     }
 
     /// Whether it is to be left alone.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.paused || self.deleting
+    pub(super) fn is_idle(&self) -> bool {
+        self.attention != Attention::Wanted
     }
 
     pub(super) fn knows_account(&self) -> bool {
@@ -183,19 +198,20 @@ impl Entry {
         let at = now.instant;
         let written = written || job.written;
         match done {
-            Done::Right { until, expires } => {
+            Done::Right { until, expires, fought } => {
                 self.standing = Standing::Right { until };
                 self.expires = expires;
                 self.attempts = 0;
-                self.quiet_until = Some(at + if job.drifted && written { ANSWER } else { CALM });
-                if job.drifted && written {
+                let answered = (job.drifted || fought) && written;
+                self.quiet_until = Some(at + if answered { ANSWER } else { CALM });
+                if answered {
                     let times = self.answer.map_or(0, |(_, times)| times) + 1;
                     self.answer = Some((at, times));
-                    // When the fight is long over, its condition goes.
-                    self.look_at = (times > 1).then_some(at + GRUDGE);
-                } else if let Some((since, _)) = self.answer.filter(|(_, times)| *times > 1) {
-                    self.look_at = Some(since + GRUDGE);
                 }
+                // When a fight is long over, its condition goes.
+                let over = self.answer.filter(|(_, times)| *times > 1).map(|(since, _)| since + GRUDGE);
+                self.drifted = fought;
+                self.look_at = if fought { Some(at + ANSWER) } else { over };
             }
             Done::Wrong { retry, after, by_policy, for_filling } => {
                 self.standing = Standing::Wrong { by_policy };
@@ -218,9 +234,9 @@ impl Entry {
     }
 
     /// A label for metrics.
-    pub(super) const fn state(&self) -> &'static str {
+    pub(super) fn state(&self) -> &'static str {
         match self.standing {
-            _ if self.paused => "paused",
+            _ if self.attention == Attention::Paused => "paused",
             Standing::Unknown => "pending",
             Standing::Right { .. } => "ready",
             Standing::Wrong { .. } => "failing",

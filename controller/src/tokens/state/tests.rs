@@ -29,7 +29,7 @@ fn account(uid: &str, allows: &str) -> Account {
     Account::read(json!({"metadata": metadata}).to_string().as_bytes()).unwrap()
 }
 
-const RIGHT: Done = Done::Right { until: None, expires: None };
+const RIGHT: Done = Done::Right { until: None, expires: None, fought: false };
 const WRONG: Done = Done::Wrong { retry: Retry::Backoff, after: None, by_policy: false, for_filling: false };
 
 impl World {
@@ -162,6 +162,19 @@ fn who_brought_it_about_is_answered_though_it_takes_several_tries() {
 }
 
 #[test]
+fn who_undoes_it_while_it_is_done_waits_too() {
+    let mut world = World::new();
+    world.see("prod", "ci", &json!({}));
+    world.work(Done::Right { until: None, expires: None, fought: true });
+    world.see_secret("ci", "s1", 9, false);
+    world.pass(ANSWER / 2);
+    assert!(world.next().is_none());
+    world.pass(ANSWER / 2);
+    let job = world.work(RIGHT);
+    assert!(job.drifted && job.contested);
+}
+
+#[test]
 fn what_fails_is_tried_again_for_ever_and_more_and_more_seldom() {
     let mut world = World::new();
     world.see("prod", "ci", &json!({}));
@@ -207,7 +220,7 @@ fn what_waits_for_an_account_or_a_policy_goes_on_at_once() {
 fn a_time_is_one_of_the_wall_clock() {
     let mut world = World::new();
     world.see("prod", "ci", &json!({}));
-    world.work(Done::Right { until: Some(1_500), expires: Some(1_600) });
+    world.work(Done::Right { until: Some(1_500), expires: Some(1_600), fought: false });
     world.pass(Duration::from_secs(499));
     assert!(world.next().is_none());
     assert!(world.state.deadline().unwrap() <= world.now.instant + Duration::from_secs(1));
@@ -216,7 +229,7 @@ fn a_time_is_one_of_the_wall_clock() {
 
     let mut world = World::new();
     world.see("prod", "ci", &json!({}));
-    world.work(Done::Right { until: Some(1_000_000), expires: None });
+    world.work(Done::Right { until: Some(1_000_000), expires: None, fought: false });
     assert_eq!(world.state.deadline(), Some(world.now.instant + WALL));
     world.now.wall = 1_000_000;
     world.now.instant += WALL;
@@ -298,8 +311,8 @@ fn namespaces_take_turns_and_one_has_not_all_the_workers() {
 fn states_and_the_first_expiry_are_counted() {
     let mut world = World::new();
     for (name, done) in [
-        ("1", Done::Right { until: None, expires: Some(5) }),
-        ("2", Done::Right { until: None, expires: Some(3) }),
+        ("1", Done::Right { until: None, expires: Some(5), fought: false }),
+        ("2", Done::Right { until: None, expires: Some(3), fought: false }),
         ("3", WRONG),
     ] {
         world.see("prod", name, &json!({}));
