@@ -26,8 +26,7 @@ impl Tokens {
             self.keeper.metrics.status_written();
             match self.keeper.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
                 Ok(_) => {}
-                // It is gone: the watch tells.
-                Err(error) if error.code() == 404 => return Ok(()),
+                // If it is gone, the watch tells.
                 Err(error) => {
                     tracing::debug!(category = error.category(), "cannot write a status");
                     return Err(Some(trouble(&error).1.unwrap_or_default()));

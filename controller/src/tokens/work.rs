@@ -135,7 +135,9 @@ impl Tokens {
         let account = self.account(object).await?;
         let mut sources = Vec::new();
         for secret in eligible(object, account.as_ref(), published.as_ref(), &others) {
-            sources.extend(api.get_secret(&path(&secret.name)).await.map_err(refused)?);
+            // What was listed and is not there has just gone, or is still to come back.
+            let whole = api.get_secret(&path(&secret.name)).await.map_err(refused)?;
+            sources.push(whole.ok_or_else(|| (under_our_hands(), None))?);
         }
         Ok(Look { published, others, account, sources })
     }

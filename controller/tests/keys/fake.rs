@@ -40,15 +40,22 @@ pub(crate) struct FakeApi(Arc<Mutex<State>>);
 /// An object before and after.
 type Change = (Option<Value>, Option<Value>);
 type Failing = Box<dyn FnMut(&Seen) -> Option<Failure> + Send>;
+type Objects = BTreeMap<(String, String), Value>;
+/// What a POST to a subresource is answered with.
+type Answering = Box<dyn FnMut(&Seen, &Objects) -> Option<(u16, Value)> + Send>;
+/// What the server, or one of its controllers, makes of a new object.
+type Completing = Box<dyn FnMut(&mut Value) + Send>;
 
 struct State {
     /// By collection and name.
-    objects: BTreeMap<(String, String), Value>,
+    objects: Objects,
     /// What happened: resourceVersion, collection, object before and after.
     history: Vec<(u64, String, Option<Value>, Option<Value>)>,
     watchers: Vec<Watcher>,
     seen: Vec<Seen>,
     failing: Option<Failing>,
+    answering: Option<Answering>,
+    completing: Option<Completing>,
     /// A collection whose watches show nothing, and what they did not show.
     held_back: Option<(String, Vec<Change>)>,
     version: u64,
@@ -63,8 +70,8 @@ struct Watcher {
 #[derive(Clone)]
 enum Selector {
     All,
-    /// A label that exists.
-    Label(String),
+    /// A label that exists, with this value if one is said.
+    Label(String, Option<String>),
     Name(String),
 }
 
@@ -76,6 +83,8 @@ impl FakeApi {
             watchers: Vec::new(),
             seen: Vec::new(),
             failing: None,
+            answering: None,
+            completing: None,
             held_back: None,
             version: 100,
         };
@@ -108,6 +117,16 @@ impl FakeApi {
     /// From now on `failing` says what becomes of each request that is no watch.
     pub(crate) fn fail(&self, failing: impl FnMut(&Seen) -> Option<Failure> + Send + 'static) {
         self.0.lock().unwrap().failing = Some(Box::new(failing));
+    }
+
+    /// From now on `answering` may answer a POST in the place of making an object.
+    pub(crate) fn answer(&self, answering: impl FnMut(&Seen, &Objects) -> Option<(u16, Value)> + Send + 'static) {
+        self.0.lock().unwrap().answering = Some(Box::new(answering));
+    }
+
+    /// From now on `completing` has its say on every object that is made.
+    pub(crate) fn complete(&self, completing: impl FnMut(&mut Value) + Send + 'static) {
+        self.0.lock().unwrap().completing = Some(Box::new(completing));
     }
 
     pub(crate) fn heal(&self) {
@@ -193,6 +212,7 @@ impl State {
             Method::GET => self.read(&seen.path, query, is_partial),
             Method::POST => self.create(seen),
             Method::PATCH => self.patch(seen),
+            Method::DELETE => self.remove(seen),
             _ => refuse(405, "MethodNotAllowed"),
         };
         if failure == Some(Failure::LostAnswer) { Err("the connection broke".into()) } else { Ok(answer) }
@@ -220,6 +240,9 @@ impl State {
     }
 
     fn create(&mut self, seen: &Seen) -> Response<AnswerBody> {
+        if let Some((code, body)) = self.answering.as_mut().and_then(|answering| answering(seen, &self.objects)) {
+            return answer(code, &body);
+        }
         let mut object = seen.body.clone();
         let metadata = object["metadata"].as_object_mut().unwrap();
         if let Some(prefix) = metadata.get("generateName").and_then(Value::as_str) {
@@ -230,25 +253,50 @@ impl State {
         if self.objects.contains_key(&(seen.path.clone(), name.clone())) {
             return refuse(409, "AlreadyExists");
         }
-        self.put(&seen.path, object);
+        self.put(&seen.path, object.clone());
+        if let Some(completing) = &mut self.completing {
+            let mut completed = self.objects[&(seen.path.clone(), name.clone())].clone();
+            let before = completed.clone();
+            completing(&mut completed);
+            if completed != before {
+                self.put(&seen.path, completed);
+            }
+        }
         answer(201, &self.objects[&(seen.path.clone(), name)])
     }
 
     fn patch(&mut self, seen: &Seen) -> Response<AnswerBody> {
+        let (collection, name) = seen.path.trim_end_matches("/status").rsplit_once('/').unwrap();
+        let Some(object) = self.objects.get(&(collection.to_owned(), name.to_owned())) else {
+            return refuse(404, "NotFound");
+        };
+        let mut patched = object.clone();
+        if seen.body.is_array() {
+            let patch: json_patch::Patch = serde_json::from_value(seen.body.clone()).unwrap();
+            if json_patch::patch(&mut patched, &patch).is_err() {
+                return refuse(422, "Invalid");
+            }
+        } else {
+            merge(&mut patched, &seen.body);
+        }
+        if ["resourceVersion", "uid"].iter().any(|field| patched["metadata"][field] != object["metadata"][field]) {
+            return refuse(409, "Conflict");
+        }
+        self.put(collection, patched.clone());
+        answer(200, &patched)
+    }
+
+    fn remove(&mut self, seen: &Seen) -> Response<AnswerBody> {
         let (collection, name) = seen.path.rsplit_once('/').unwrap();
         let Some(object) = self.objects.get(&(collection.to_owned(), name.to_owned())) else {
             return refuse(404, "NotFound");
         };
-        for field in ["resourceVersion", "uid"] {
-            let wanted = &seen.body["metadata"][field];
-            if !wanted.is_null() && *wanted != object["metadata"][field] {
-                return refuse(409, "Conflict");
-            }
+        let wanted = &seen.body["preconditions"];
+        if ["resourceVersion", "uid"].iter().any(|field| wanted[field] != object["metadata"][field]) {
+            return refuse(409, "Conflict");
         }
-        let mut object = object.clone();
-        merge(&mut object, &seen.body);
-        self.put(collection, object.clone());
-        answer(200, &object)
+        self.delete(collection, name);
+        answer(200, &json!({"kind": "Status"}))
     }
 
     fn put(&mut self, collection: &str, mut object: Value) {
@@ -317,7 +365,10 @@ impl State {
 impl Selector {
     fn of(query: &BTreeMap<String, String>) -> Self {
         match (query.get("labelSelector"), query.get("fieldSelector")) {
-            (Some(label), None) => Self::Label(label.clone()),
+            (Some(label), None) => match label.split_once('=') {
+                Some((label, value)) => Self::Label(label.to_owned(), Some(value.to_owned())),
+                None => Self::Label(label.clone(), None),
+            },
             (None, Some(field)) => Self::Name(field.strip_prefix("metadata.name=").unwrap().to_owned()),
             (None, None) => Self::All,
             _ => panic!("two selectors"),
@@ -327,7 +378,10 @@ impl Selector {
     fn takes(&self, object: &Value) -> bool {
         match self {
             Self::All => true,
-            Self::Label(label) => object["metadata"]["labels"].get(label).is_some(),
+            Self::Label(label, value) => {
+                let found = object["metadata"]["labels"].get(label);
+                found.is_some_and(|found| value.as_deref().is_none_or(|value| found == value))
+            }
             Self::Name(name) => object["metadata"]["name"] == *name.as_str(),
         }
     }

@@ -228,6 +228,8 @@ impl Entry {
             }
             Done::Left => {
                 self.standing = Standing::Unknown;
+                // If it is gone, the watch tells; an API server that has just started may not know its kind yet.
+                self.look_at = Some(at + MAX_BACKOFF);
                 self.expires = None;
             }
         }
