@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kseal_api::names;
+use kseal_core::policy::Policy;
 use kseal_core::reconcile::{ClusterMark, ClusterRequest, Own, cluster};
 use kube::Client;
 use tokio::sync::{Notify, watch};
@@ -149,7 +150,11 @@ impl Sealing {
         match clockwork {
             Clockwork::Time => self.keep_time().await,
             Clockwork::Keys => self.follow_keys().await,
-            Clockwork::Policies => self.follow_policies().await,
+            Clockwork::Policies => {
+                let both = [Policy::ClusterSealedSecrets, Policy::ImagePullSecrets];
+                let noting = (self.note_policies(&both[..1]), self.note_policies(&both));
+                let _ = tokio::join!(self.follow_policies(), noting.0, noting.1);
+            }
             Clockwork::Claims => drop(tokio::join!(self.tell_claims(), self.follow_hindrances())),
             Clockwork::Census => drop(self.count().await),
         }
@@ -266,6 +271,16 @@ impl Sealing {
         loop {
             guard.changed().await;
             self.state().policies_changed(Instant::now());
+            self.stir();
+        }
+    }
+
+    /// Keeps with every object under which policies it was seen.
+    async fn note_policies(&self, policies: &[Policy]) -> Infallible {
+        let (mut guard, mut before) = (self.sealer.guard.clone(), None);
+        loop {
+            before = Some(guard.settles(policies, before).await);
+            self.state().policies_settled(Instant::now());
             self.stir();
         }
     }

@@ -109,7 +109,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
     let (policies, in_force) = watch::channel(InForce::default());
-    let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere);
+    let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere, settings::now);
     let (relied_on, looked) = (relied_on(&settings), CancellationToken::new());
     let follow_policies = guard::follow(client.clone(), &relied_on, &settings.namespace, &metrics, &policies, &looked);
 

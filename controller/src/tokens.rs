@@ -27,6 +27,7 @@ use crate::secrets::secrets;
 use crate::settings::Clock;
 use crate::watch::{Accept, Event, Source, follow};
 use state::{Kind, Now, State};
+use work::POLICIES;
 
 /// How many objects are worked on at once.
 const WORKERS: usize = 4;
@@ -113,7 +114,7 @@ impl Tokens {
         let sources = sources.flat_map(|kind| places.iter().map(move |namespace| (kind, *namespace)));
         let following = join_all(sources.map(|(kind, namespace)| self.follow(kind, namespace)));
         let working = join_all((0..WORKERS).map(|_| self.work()));
-        tokio::join!(following, working, self.follow_policies(), self.count());
+        tokio::join!(following, working, self.follow_policies(), self.note_policies(), self.count());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -217,6 +218,18 @@ impl Tokens {
             guard.changed().await;
             let now = self.now();
             self.state().policies_changed(now);
+            self.work.notify_one();
+        }
+    }
+
+    /// Keeps with every object under which policy it was seen. What is settled when it begins is noted at the first look.
+    async fn note_policies(&self) {
+        let mut guard = self.keeper.guard.clone();
+        let mut before = guard.to_note_now(POLICIES, "");
+        loop {
+            before = Some(guard.settles(POLICIES, before).await);
+            let now = self.now();
+            self.state().look_at_all(now);
             self.work.notify_one();
         }
     }

@@ -8,7 +8,6 @@ mod telling;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use kseal_core::policy::Policy;
 use kseal_core::reconcile::cluster::status::Seen;
 use kseal_core::reconcile::{ClusterMark, ClusterRequest, Digest, Own, Retry, Trouble, secrets_digest};
 use kseal_crypto::Plaintext;
@@ -168,6 +167,11 @@ impl State {
         }
     }
 
+    /// Every API server knows other policies than before, which is to be noted.
+    pub(super) fn policies_settled(&mut self, now: Instant) {
+        self.objects.values_mut().for_each(|object| object.telling.stir(now));
+    }
+
     /// What is in the way of ServiceAccounts is another thing than before.
     pub(super) fn hindered(&mut self, hindrances: Arc<Hindrances>, now: Instant) {
         let before = std::mem::replace(&mut self.hindrances, hindrances);
@@ -300,8 +304,9 @@ impl Rules {
         if request.observed().is_some() || object.honoured == Some(request.digest) {
             return Verdict::Honoured;
         }
-        let policies = [Some(Policy::ClusterSealedSecrets), request.pulls.as_ref().map(|_| Policy::ImagePullSecrets)];
-        let checked = policies.into_iter().flatten().try_for_each(|policy| self.guard.check(policy, &request.created));
+        let note = object.status.seen_under.as_ref();
+        let changed = note.and_then(|note| note.changed(&request.uid, request.generation, &request.digest.to_string()));
+        let checked = self.guard.check(request.policies(), &request.created, changed);
         checked.map_or_else(Verdict::Refused, |()| Verdict::Honoured)
     }
 

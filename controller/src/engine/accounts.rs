@@ -19,7 +19,7 @@ use super::state::{ANSWER, GRUDGE};
 use super::table::{Id, Round};
 use crate::pull_claims;
 pub(super) use claims::Asked;
-use claims::{Asker, Claim};
+use claims::{Asker, Claim, Note};
 pub(super) use jobs::{AccountDone, AccountJob};
 pub(super) use standing::{Standing, unfinished};
 
@@ -47,6 +47,8 @@ pub(super) struct Accounts {
     timers: BinaryHeap<Reverse<(Instant, Name)>>,
     failing: BTreeMap<Name, Failing>,
     answers: BTreeMap<Name, Answer>,
+    /// Of each object that asks for something.
+    notes: HashMap<Id, Note>,
     /// What ClusterSealedSecrets ask, as it was taken in.
     asked_by_cluster: pull_claims::Claims,
     /// Whether it may stand otherwise with what is asked than when it was looked last.

@@ -16,6 +16,7 @@ use super::Engine;
 use super::accounts::{AccountDone, AccountJob, Accounts, Asked, Place, Standing, unfinished};
 use super::table::Id;
 use crate::api::PatchKind;
+use crate::guard::seconds;
 use crate::secrets::{Refused, trouble, unreadable};
 use crate::watch::{Accept, Event, Source, follow};
 
@@ -54,6 +55,10 @@ impl Engine {
         others.spawn(async move { engine.keep_time_for_accounts().await });
         let engine = Arc::clone(self);
         others.spawn(async move { engine.follow_policies().await });
+        for policies in [&[Policy::ImagePullSecrets], &[Policy::ServiceAccountTokens]] {
+            let engine = Arc::clone(self);
+            others.spawn(async move { engine.note_policies(policies).await });
+        }
         let engine = Arc::clone(self);
         others.spawn(async move { engine.follow_cluster_claims().await });
     }
@@ -101,7 +106,9 @@ impl Engine {
     /// What an object that passes by asks of them.
     pub(super) fn hear(&self, id: &Id, sighting: &Sighting, now: Instant) {
         let attached = sighting.observed.as_ref().is_some_and(|observed| observed.attached);
-        let asked = Asked { uid: sighting.uid, asks: &sighting.asks, attached, paused: sighting.paused };
+        let Sighting { uid, asks, paused, seen_under, .. } = sighting;
+        let created = seconds(&sighting.created);
+        let asked = Asked { uid: *uid, asks, attached, paused: *paused, seen_under: *seen_under, created };
         if sighting.deleting {
             self.accounts().forgot(id, now);
         } else {
@@ -119,12 +126,19 @@ impl Engine {
             Ok(_) => {}
         }
         let was_honoured = request.was_right().is_some_and(|observed| observed.attached);
-        if let (false, Err(trouble)) =
-            (was_honoured, self.context.guard.check(Policy::ImagePullSecrets, &request.created))
-        {
+        if let (false, Err(trouble)) = (was_honoured, self.checked(request)) {
             return Some(trouble);
         }
-        let asked = Asked { uid: request.short_uid(), asks: &request.asks, attached: false, paused: false };
+        let seen_under = request.seen_under().map(|seen| seen.since);
+        let created = seconds(&request.created);
+        let asked = Asked {
+            uid: request.short_uid(),
+            asks: &request.asks,
+            attached: false,
+            paused: false,
+            seen_under,
+            created,
+        };
         let now = Instant::now();
         self.accounts().asked(id, &asked, now);
         self.accounts().activate(id, now);
@@ -144,12 +158,16 @@ impl Engine {
         }
     }
 
+    /// Whether who asked could do it himself.
+    fn checked(&self, request: &Request) -> Result<(), Trouble> {
+        self.context.guard.check(request.policies(), &request.created, request.changed_under())
+    }
+
     /// Whether a token of its account may be kept in the Secret that an object asks for.
     pub(super) async fn consents(&self, request: &Request) -> Result<(), Refused> {
         let Some(name) = request.asks.token_of.clone() else { return Ok(()) };
         if request.was_right().is_none() {
-            let policy = Policy::ServiceAccountTokens;
-            self.context.guard.check(policy, &request.created).map_err(|trouble| (trouble, None))?;
+            self.checked(request).map_err(|trouble| (trouble, None))?;
         }
         // Read now, and not what is in mind of it: a consent that was taken back is none.
         let path = format!("{}/{name}", accounts(Some(&request.namespace)));
@@ -252,6 +270,17 @@ impl Engine {
             guard.changed().await;
             let waiting = self.accounts().unhonoured();
             self.look_at(&waiting, Instant::now());
+        }
+    }
+
+    /// Keeps with every object that asks for something under which policies it was seen.
+    async fn note_policies(&self, policies: &'static [Policy]) {
+        let (mut guard, mut before) = (self.context.guard.clone(), None);
+        loop {
+            let since = guard.settles(policies, before).await;
+            before = Some(since);
+            let others = self.accounts().seen_otherwise(policies, since);
+            self.look_at(&others, Instant::now());
         }
     }
 

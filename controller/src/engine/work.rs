@@ -66,8 +66,12 @@ impl Engine {
         if let Some(body) = &job.body {
             return Ok(Request::read(job.id.group, body));
         }
+        let asked_at = (self.context.clock)();
         match self.context.api.get(&status::path(job.id.group, &job.id.namespace, &job.id.name, "")).await {
-            Ok(body) => Ok(Request::read(job.id.group, &body)),
+            Ok(body) => Ok(Request::read(job.id.group, &body).map(|request| {
+                let settled = self.context.guard.to_note(request.policies(), &request.created, asked_at);
+                request.read_under(settled)
+            })),
             Err(error) if error.code() == 404 => Ok(None),
             Err(error) => Err(error),
         }
@@ -199,7 +203,9 @@ impl Engine {
     ) -> Result<(), Option<Duration>> {
         let now = (self.context.clock)();
         let seconds = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        let Some(body) = status::patch(request, outcome, &seconds) else { return Ok(()) };
+        let Some(body) = status::patch(request, outcome, &seconds) else {
+            return Ok(());
+        };
         let path = status::path(request.group, &request.namespace, &request.name, "/status");
         self.context.metrics.status_written();
         match self.context.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {

@@ -105,7 +105,7 @@ impl Work {
         if head.is_answered() || head.metadata.deletion_timestamp.is_some() {
             return Ok(true);
         }
-        let checked = guard.check(Policy::RewrapRequests, &head.metadata.creation_timestamp);
+        let checked = guard.check(&[Policy::RewrapRequests], &head.metadata.creation_timestamp, None);
         if let Err(Trouble::PolicyMissing(_)) = checked {
             return Ok(false);
         }

@@ -279,6 +279,14 @@ impl State {
         }
     }
 
+    /// Every object gets a turn now.
+    pub(super) fn look_at_all(&mut self, now: Now) {
+        let names: Vec<Name> = self.objects.keys().cloned().collect();
+        for name in names {
+            self.look(&name, now.instant, now);
+        }
+    }
+
     /// It gets a turn at that time, unless it has an earlier one.
     fn look(&mut self, name: &Name, at: Instant, now: Now) {
         let Some(entry) = self.objects.get_mut(name) else { return };

@@ -25,6 +25,9 @@ const PATIENCE: u32 = 3;
 /// Of the Secrets with our label, so many come at once.
 const PAGE: u16 = 500;
 
+/// What looks at who asks.
+pub(super) const POLICIES: &[Policy] = &[Policy::ServiceAccountTokens];
+
 /// What stands in the way, and for how long the server asks us to wait.
 type Refused = (Obstacle, Option<Duration>);
 
@@ -100,8 +103,12 @@ impl Tokens {
     /// The object as it is now; none if it is gone.
     async fn read(&self, job: &Job) -> Result<Option<TokenObject>, ApiError> {
         let (namespace, name) = &job.name;
+        let asked_at = (self.keeper.clock)();
         match self.keeper.api.get(&format!("{}/{name}", status::collection(Some(namespace)))).await {
-            Ok(body) => Ok(TokenObject::read(&body)),
+            Ok(body) => Ok(TokenObject::read(&body).map(|object| {
+                let settled = self.keeper.guard.to_note(POLICIES, &object.created, asked_at);
+                object.read_under(settled)
+            })),
             Err(error) if error.code() == 404 => Ok(None),
             Err(error) => Err(error),
         }
@@ -175,7 +182,7 @@ impl Tokens {
         let view = View {
             object,
             surroundings: &self.keeper.settings.surroundings,
-            policy: self.keeper.guard.check(Policy::ServiceAccountTokens, &object.created),
+            policy: self.keeper.guard.check(POLICIES, &object.created, object.changed_under()),
             account: look.account.as_ref(),
             published: look.published.as_ref(),
             others: &look.others,

@@ -88,7 +88,7 @@ pub(crate) fn start(fake: &FakeApi) -> Running {
             namespaces: vec!["prod".into()],
             surroundings: Surroundings { own_namespace: "kseal-system".into(), ..Surroundings::default() },
         },
-        guard: Guard::new(in_force, true),
+        guard: Guard::new(in_force, true, kseal_controller::settings::now),
         clock: || Timestamp::from_second(NOW).unwrap(),
         jitter: || 0.5,
         suffix: || format!("{:08}", COUNT.fetch_add(1, Ordering::Relaxed)),

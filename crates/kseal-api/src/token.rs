@@ -87,6 +87,9 @@ pub struct ServiceAccountTokenStatus {
     /// When it is followed by the next one, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal_timestamp: Option<String>,
+    /// Under which admission policies the object was seen last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<serde_json::Value>,
     /// The generation whose request was honoured last: a policy that goes missing later does not stop its renewals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub honoured_generation: Option<i64>,

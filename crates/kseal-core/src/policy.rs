@@ -5,6 +5,8 @@ mod digest;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 pub use digest::digest;
 
 /// An admission policy that must be in force before a request of its kind is honoured.
@@ -23,9 +25,46 @@ pub enum Policy {
 /// Of a policy that young it is not certain that every API server knew it: it reaches them by a watch.
 pub const GRACE_SECONDS: i64 = 10;
 
+/// After so long every API server knows it, and clocks that differ do not matter: what an object changes into from then on was
+/// looked at.
+pub const SETTLED_SECONDS: i64 = 60;
+
 /// Since when each policy is in force as it should be, in seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InForce(BTreeMap<Policy, i64>);
+
+/// Under which policies an object was seen last, as what: kept in its status, which only the controller writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenUnder {
+    /// The object's own UID: a status that was copied with its object means nothing.
+    pub uid: String,
+    /// Its `metadata.generation` then.
+    pub generation: i64,
+    /// Stands for what else of it is honoured, and its spec.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+    /// What was settled of the policies that look at what it asks: see [`InForce::to_note`].
+    pub since: i64,
+}
+
+impl SeenUnder {
+    /// The policies under which the object became what it is now; none where it is what it was, or another one.
+    #[must_use]
+    pub fn changed(&self, uid: &str, generation: i64, hash: &str) -> Option<i64> {
+        let is_other = generation > self.generation || self.hash != hash;
+        (self.uid == uid && is_other).then_some(self.since)
+    }
+
+    /// What is kept from now on. Of the same policies the first note stays, so that what the object became since then is known
+    /// to have been looked at; where they are in doubt, it stays too.
+    #[must_use]
+    pub fn next(before: Option<&Self>, since: Option<i64>, uid: &str, generation: i64, hash: String) -> Option<Self> {
+        let before = before.filter(|before| before.uid == uid);
+        let Some(since) = since else { return before.cloned() };
+        let same = before.filter(|before| before.since == since).cloned();
+        same.or_else(|| Some(Self { uid: uid.to_owned(), generation, hash, since }))
+    }
+}
 
 /// Whether a request was looked at by its policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +72,9 @@ pub enum Verdict {
     /// It was: who asked may do so himself.
     Checked,
     /// The policy, or its binding, is not there as it should be.
-    NotInForce,
+    NotInForce(Policy),
     /// The request is older than the policy.
-    Older,
+    Older(Policy),
 }
 
 impl Policy {
@@ -69,14 +108,38 @@ impl InForce {
         self.0.contains_key(&policy)
     }
 
-    /// Judges a request that was created then, in seconds since 1970, by the API server's clock as the policy was.
+    /// Judges a request that these policies look at, in seconds since 1970. `created`: when its object was, by the API server's
+    /// clock as the policies were. `seen_under`: what was noted of the object when it was something else than it
+    /// is now: if that still holds, it became what it is under the same policies.
     #[must_use]
-    pub fn verdict(&self, policy: Policy, created: Option<i64>) -> Verdict {
-        match (self.0.get(&policy), created) {
-            (None, _) => Verdict::NotInForce,
-            (Some(since), Some(created)) if created >= since + GRACE_SECONDS => Verdict::Checked,
-            (Some(_), _) => Verdict::Older,
+    pub fn verdict(&self, policies: &[Policy], created: Option<i64>, seen_under: Option<i64>) -> Verdict {
+        let youngest = policies.iter().try_fold((i64::MIN, Policy::ALL[0]), |youngest, policy| {
+            let since = *self.0.get(policy).ok_or(*policy)?;
+            Ok(youngest.max((since, *policy)))
+        });
+        match youngest {
+            Err(missing) => Verdict::NotInForce(missing),
+            Ok((since, _)) if created.is_some_and(|created| created >= since + GRACE_SECONDS) => Verdict::Checked,
+            Ok((since, _)) if seen_under == Some(since) => Verdict::Checked,
+            Ok((_, youngest)) => Verdict::Older(youngest),
         }
+    }
+
+    /// What to keep with an object that was created then and read at that time or later: since when all of these policies are
+    /// as they are, which any change of one of them makes another number. None where not every API server may know them, and
+    /// where the object came after them, which is all that has to be known.
+    #[must_use]
+    pub fn to_note(&self, policies: &[Policy], created: Option<i64>, read: i64) -> Option<i64> {
+        let since = self.settles_at(policies)? - SETTLED_SECONDS;
+        let is_younger = created.is_some_and(|created| created >= since + GRACE_SECONDS);
+        (read >= since + SETTLED_SECONDS && !is_younger).then_some(since)
+    }
+
+    /// When every API server knows these policies as they are; none where one is missing.
+    #[must_use]
+    pub fn settles_at(&self, policies: &[Policy]) -> Option<i64> {
+        let all: Option<Vec<i64>> = policies.iter().map(|policy| self.0.get(policy).copied()).collect();
+        all?.into_iter().max().map(|since| since + SETTLED_SECONDS)
     }
 }
 
@@ -87,10 +150,47 @@ mod tests {
     #[test]
     fn only_what_came_after_the_policy_was_looked_at() {
         let in_force = InForce::default().with(Policy::ServiceAccountTokens, 100);
-        let verdict = |created| in_force.verdict(Policy::ServiceAccountTokens, created);
+        let policy = Policy::ServiceAccountTokens;
+        let verdict = |created| in_force.verdict(&[policy], created, None);
         assert_eq!(verdict(Some(110)), Verdict::Checked);
-        assert_eq!(verdict(Some(109)), Verdict::Older);
-        assert_eq!(verdict(None), Verdict::Older);
-        assert_eq!(in_force.verdict(Policy::ImagePullSecrets, Some(110)), Verdict::NotInForce);
+        assert_eq!(verdict(Some(109)), Verdict::Older(policy));
+        assert_eq!(verdict(None), Verdict::Older(policy));
+        let missing = Policy::ImagePullSecrets;
+        assert_eq!(in_force.verdict(&[missing], Some(110), None), Verdict::NotInForce(missing));
+        assert_eq!(in_force.verdict(&[policy, missing], Some(110), None), Verdict::NotInForce(missing));
+    }
+
+    #[test]
+    fn what_an_object_became_under_the_same_policies_stays_known() {
+        let next = |before: Option<&SeenUnder>, since, generation, hash: &str| {
+            SeenUnder::next(before, since, "u1", generation, hash.to_owned())
+        };
+        assert_eq!(next(None, None, 1, "a"), None);
+        let first = next(None, Some(100), 1, "a").unwrap();
+        assert_eq!(first.changed("u1", 1, "a"), None, "it is what it was");
+        assert_eq!((first.changed("u1", 2, "a"), first.changed("u1", 1, "b")), (Some(100), Some(100)));
+        assert_eq!(first.changed("u2", 2, "b"), None, "another object");
+        for later in [next(Some(&first), Some(100), 2, "b"), next(Some(&first), None, 2, "b")] {
+            assert_eq!(later.unwrap().changed("u1", 2, "b"), Some(100));
+        }
+        let second = next(Some(&first), Some(200), 2, "b").unwrap();
+        assert_eq!(second.changed("u1", 2, "b"), None, "other policies, which have not looked at it");
+        assert_eq!(SeenUnder::next(Some(&first), None, "u2", 1, String::new()), None);
+    }
+
+    #[test]
+    fn what_changed_under_the_very_policy_was_looked_at_however_old_its_object_is() {
+        let in_force = InForce::default().with(Policy::ImagePullSecrets, 100).with(Policy::ClusterSealedSecrets, 130);
+        let both = [Policy::ClusterSealedSecrets, Policy::ImagePullSecrets];
+        assert_eq!(in_force.to_note(&both, Some(1), 189), None, "an API server may not know it yet");
+        assert_eq!(in_force.to_note(&both, Some(140), 190), None, "it came after them anyway");
+        let seen = in_force.to_note(&both, Some(1), 190);
+        assert_eq!((seen, in_force.settles_at(&both)), (Some(130), Some(190)));
+        assert_eq!(in_force.verdict(&both, Some(1), seen), Verdict::Checked);
+        assert_eq!(in_force.verdict(&both, Some(1), None), Verdict::Older(Policy::ClusterSealedSecrets));
+        for changed in both {
+            let now = in_force.clone().with(changed, 200);
+            assert_eq!(now.verdict(&both, Some(1), seen), Verdict::Older(changed), "another policy since then");
+        }
     }
 }

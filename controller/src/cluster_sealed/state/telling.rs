@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kseal_api::MAX_FIRST;
 use kseal_core::keys::Need;
+use kseal_core::policy::SeenUnder;
 use kseal_core::reconcile::cluster::status::{Outcome, Told, tell};
 use kseal_core::reconcile::{ClusterObserved, Selection, Trouble, secrets_digest};
 use tokio::time::Instant;
@@ -109,7 +110,11 @@ impl State {
         let opened_by = object.opened_by.iter().flatten().map(String::as_str);
         let compromised = opened_by.filter(|key| self.compromised.contains(*key)).collect();
         let selected = object.spaces.len();
-        let outcome = Outcome { trouble, selected, ready, failures, contested, compromised, observed, needed };
+        let since = self.rules.guard.to_note_now(request.policies(), &request.created);
+        let (before, hash) = (object.status.seen_under.as_ref(), request.digest.to_string());
+        let seen_under = SeenUnder::next(before, since, &request.uid, request.generation, hash);
+        let outcome =
+            Outcome { trouble, selected, ready, failures, contested, compromised, observed, seen_under, needed };
         tell(request, &object.status, &outcome, time)
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use kseal_core::policy::InForce;
+use kseal_core::policy::{InForce, Policy};
 use kseal_core::reconcile::Selection;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -52,7 +52,7 @@ impl World {
             },
             allowed: allowed.iter().map(|name| (*name).to_owned()).collect(),
             pulls: true,
-            guard: Guard::new(guarded, policies_elsewhere),
+            guard: Guard::new(guarded, policies_elsewhere, crate::settings::now),
         };
         let (spec, status) = (json!({"namespaceSelector": {}}), Value::Null);
         let now = Instant::now();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kseal_core::policy::{GRACE_SECONDS, Policy};
 use kseal_core::reconcile::{Asks, Selection, Uid};
 use tokio::time::Instant;
 
@@ -27,6 +28,17 @@ pub(in crate::engine) struct Asked<'a> {
     pub(in crate::engine) attached: bool,
     /// Whether it is to be left alone.
     pub(in crate::engine) paused: bool,
+    /// Under which policies it was seen last, as its status says.
+    pub(in crate::engine) seen_under: Option<i64>,
+    /// When it was created, in seconds since 1970.
+    pub(in crate::engine) created: Option<i64>,
+}
+
+/// What is known of the age of what an object asks.
+pub(super) struct Note {
+    is_of_token: bool,
+    seen_under: Option<i64>,
+    created: Option<i64>,
 }
 
 pub(super) struct Claim {
@@ -42,8 +54,14 @@ pub(super) struct Claim {
 impl Accounts {
     /// An object passes by. One that comes in the place of another inherits nothing of what was honoured.
     pub(in crate::engine) fn asked(&mut self, id: &Id, asked: &Asked<'_>, now: Instant) {
-        let Asked { uid, asks, attached, paused } = *asked;
+        let Asked { uid, asks, attached, paused, seen_under, created } = *asked;
         self.await_token(id, asks.token_of.as_deref());
+        if asks.token_of.is_some() || matches!(asks.pull, Some(Ok(_))) {
+            let is_of_token = asks.token_of.is_some();
+            self.notes.insert(id.clone(), Note { is_of_token, seen_under, created });
+        } else {
+            self.notes.remove(id);
+        }
         let Some(Ok(selection)) = &asks.pull else { return self.unasked(id, now) };
         let claims = self.claims.entry(Arc::clone(&id.namespace)).or_default();
         let key = (Arc::clone(&id.name), Asker::Object(id.group));
@@ -72,6 +90,7 @@ impl Accounts {
     /// An object is gone.
     pub(in crate::engine) fn forgot(&mut self, id: &Id, now: Instant) {
         self.await_token(id, None);
+        self.notes.remove(id);
         self.unasked(id, now);
     }
 
@@ -100,6 +119,17 @@ impl Accounts {
         let waiting = all.filter(|(_, (_, claim))| !claim.is_active);
         let ids = waiting.filter_map(|(namespace, ((name, asker), _))| asker.id(namespace, name));
         ids.chain(self.token_waiters.values().flat_map(|all| all.values().flatten().cloned())).collect()
+    }
+
+    /// The objects at whose asking these policies look, which were there before them, and whose status says that they were seen
+    /// under others.
+    pub(in crate::engine) fn seen_otherwise(&self, policies: &[Policy], since: i64) -> Vec<Id> {
+        let is_of_tokens = policies.contains(&Policy::ServiceAccountTokens);
+        let is_other = |note: &Note| {
+            let is_older = note.created.is_none_or(|created| created < since + GRACE_SECONDS);
+            note.is_of_token == is_of_tokens && is_older && note.seen_under != Some(since)
+        };
+        self.notes.iter().filter(|(_, note)| is_other(note)).map(|(id, _)| id.clone()).collect()
     }
 
     /// What ClusterSealedSecrets ask for now.

@@ -59,7 +59,7 @@ impl World {
     }
 
     fn ask(&mut self, secret: &str, uid: &str, attached: bool) {
-        let asked = Asked { uid: Uid::of(uid), asks: &all(), attached, paused: false };
+        let asked = Asked { uid: Uid::of(uid), asks: &all(), attached, paused: false, seen_under: None, created: None };
         self.accounts.asked(&id(secret), &asked, self.now);
     }
 
@@ -276,7 +276,14 @@ fn namespaces_take_turns() {
         let id = Id { group: Group::Native, namespace: namespace.into(), name: "registry".into() };
         world.accounts.asked(
             &id,
-            &Asked { uid: Uid::default(), asks: &all(), attached: true, paused: false },
+            &Asked {
+                uid: Uid::default(),
+                asks: &all(),
+                attached: true,
+                paused: false,
+                seen_under: None,
+                created: None,
+            },
             world.now,
         );
         for number in 0..if namespace == "flood" { 5 } else { 1 } {
@@ -295,7 +302,8 @@ fn namespaces_take_turns() {
 fn who_waits_for_an_account_is_told_of_it_and_of_its_word() {
     let mut world = World::whole();
     let asks = Asks { pull: None, token_of: Some("ci".into()) };
-    let asked = Asked { uid: Uid::default(), asks: &asks, attached: false, paused: false };
+    let asked =
+        Asked { uid: Uid::default(), asks: &asks, attached: false, paused: false, seen_under: None, created: None };
     world.accounts.asked(&id("ci-token"), &asked, world.now);
     world.objects.insert(
         "ci".into(),

@@ -95,7 +95,7 @@ fn only_what_is_in_force_is_handed_on() {
     followed.states.insert(POLICY, State::InForce(MADE));
     followed.states.insert(Policy::ImagePullSecrets, State::Other);
     assert_eq!(followed.in_force(), InForce::default().with(POLICY, MADE));
-    assert_eq!(followed.in_force().verdict(POLICY, Some(MADE + 10)), Verdict::Checked);
+    assert_eq!(followed.in_force().verdict(&[POLICY], Some(MADE + 10), None), Verdict::Checked);
 }
 
 /// An API server that has nothing, and refuses one of the two kinds.
@@ -129,8 +129,8 @@ async fn each_object_is_asked_for_by_its_name_alone() {
     let expected = Part::ALL.map(|part| (format!("{root}/{}", part.collection()), true));
     assert_eq!(*asked.lock().unwrap(), BTreeSet::from(expected));
     assert!(metrics.encode().contains("kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 0\n"));
-    let guard = Guard::new(receiver, false);
-    assert_eq!(guard.check(POLICY, "2026-11-22T06:00:00Z").unwrap_err().reason(), "PolicyMissing");
+    let guard = Guard::new(receiver, false, crate::settings::now);
+    assert_eq!(guard.check(&[POLICY], "2026-11-22T06:00:00Z", None).unwrap_err().reason(), "PolicyMissing");
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +140,7 @@ async fn where_nothing_relies_on_a_policy_nothing_is_asked() {
     let following = follow(client(|_| panic!("asked")), &[], "kseal-system", &metrics, &in_force, &looked);
     assert!(timeout(Duration::from_mins(5), following).await.is_err());
     assert!(looked.is_cancelled());
-    let mut guard = Guard::new(receiver, true);
+    let mut guard = Guard::new(receiver, true, crate::settings::now);
     guard.until_in_force(POLICY).await;
-    assert!(guard.check(POLICY, "never").is_ok(), "something else decides who may ask");
+    assert!(guard.check(&[POLICY], "never", None).is_ok(), "something else decides who may ask");
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{
     MAX_FAILURES,
     native::{
-        MAX_LABEL, MAX_NAME, conditions, data_keys, encrypted_data, fingerprints, image_pull_secret, selector,
-        signature, template,
+        MAX_LABEL, MAX_NAME, conditions, data_keys, encrypted_data, fingerprints, image_pull_secret, seen_under,
+        selector, signature, template,
     },
     object,
 };
@@ -111,6 +111,7 @@ fn status() -> Value {
                 },
             },
             "neededKeys": fingerprints("Fingerprints of the sealing keys that opened the values when they last opened, where they do not open now."),
+            "policies": seen_under(),
             "observed": {
                 "description": "The controller's record of the last success: while all of it holds, nothing is opened and nothing is written. Only a hint.",
                 "type": "object",

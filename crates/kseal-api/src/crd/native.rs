@@ -262,6 +262,7 @@ fn status() -> Value {
             },
             "conditions": conditions("Ready, Reconciling and Stalled, as kstatus reads them."),
             "neededKeys": fingerprints("Fingerprints of the sealing keys that opened the values when they last opened, where the Secret is not right for another reason."),
+            "policies": seen_under(),
             "observed": {
                 "description": "The controller's record of the last success: while all of it holds, nothing is opened and nothing is written. Only a hint.",
                 "type": "object",
@@ -275,6 +276,19 @@ fn status() -> Value {
                     "attached": { "description": "Whether ServiceAccounts pull images with the Secret, as this object asks.", "type": "boolean" },
                 },
             },
+        },
+    })
+}
+
+pub(super) fn seen_under() -> Value {
+    json!({
+        "description": "Under which admission policies this object was seen last, where it asks for what they look at. What it changes into under the same policies was looked at, however old it is.",
+        "type": "object",
+        "properties": {
+            "uid": { "description": "UID of this object.", "type": "string", "maxLength": 64 },
+            "generation": { "description": "The generation of this object then.", "type": "integer", "format": "int64" },
+            "hash": { "description": "Over the spec and the metadata that the controller honours, then.", "type": "string", "maxLength": 128 },
+            "since": { "description": "Since when they are as they are, in seconds since 1970.", "type": "integer", "format": "int64" },
         },
     })
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    native::{MAX_NAME, conditions},
+    native::{MAX_NAME, conditions, seen_under},
     object,
 };
 use crate::{MIN_EXPIRATION_SECONDS, names};
@@ -114,6 +114,7 @@ fn status() -> Value {
             "serviceAccountUID": text("The UID of the ServiceAccount whose token it is."),
             "expirationTimestamp": { "description": "When the token expires.", "type": "string", "format": "date-time" },
             "renewalTimestamp": { "description": "When it is followed by the next one.", "type": "string", "format": "date-time" },
+            "policies": seen_under(),
             "honouredGeneration": number("The generation whose request was honoured last: a policy that goes missing later does not stop its renewals."),
         },
     })

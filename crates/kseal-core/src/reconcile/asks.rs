@@ -18,6 +18,12 @@ pub struct Asks {
 }
 
 impl Asks {
+    /// Whether it asks nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.pull.is_none() && self.token_of.is_none()
+    }
+
     /// Reads a spec of that group; what has not its shape asks nothing.
     pub(super) fn read(group: Group, spec: Option<&RawValue>) -> Self {
         let text = spec.map_or("null", RawValue::get);

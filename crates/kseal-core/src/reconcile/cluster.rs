@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::{
     Digest, Group, Own, Request, Selection, Trouble, Uid, annotations::Annotations, forbidden, request::Desired,
 };
-use crate::{LabelSelector, SealedObject};
+use crate::{LabelSelector, SealedObject, policy::Policy};
 
 pub use mark::ClusterMark;
 pub use status::{ClusterObserved, secrets_digest};
@@ -92,6 +92,15 @@ impl ClusterRequest {
             pulls,
             problem,
         })
+    }
+
+    /// The policies that look at what it asks.
+    #[must_use]
+    pub fn policies(&self) -> &'static [Policy] {
+        match self.pulls {
+            Some(_) => &[Policy::ClusterSealedSecrets, Policy::ImagePullSecrets],
+            None => &[Policy::ClusterSealedSecrets],
+        }
     }
 
     /// Why it is done nowhere, known without a key and without any Secret.

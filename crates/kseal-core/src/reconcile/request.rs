@@ -13,7 +13,7 @@ use super::{
     sighting::{self, Object},
     status::Seen,
 };
-use crate::{ObjectRef, SealedObject};
+use crate::{ObjectRef, SealedObject, policy, policy::SeenUnder};
 
 /// The type of a Secret whose template names none.
 const OPAQUE: &str = "Opaque";
@@ -52,6 +52,9 @@ pub struct Request {
     pub policy: Policy,
     /// What it asks of ServiceAccounts.
     pub asks: Asks,
+    /// What was settled of the policies that look at that before it was read from the server: nothing is known of one that was
+    /// kept in mind, since it may have changed meanwhile.
+    pub(super) settled: Option<i64>,
     /// What its status says now.
     pub status: Seen,
     problem: Option<Trouble>,
@@ -107,6 +110,7 @@ impl Request {
             generation: metadata.generation,
             created: metadata.creation_timestamp.into_owned(),
             asks: Asks::read(group, spec),
+            settled: None,
             sealed: read.sealed,
             desired: read.desired,
             policy: read.policy,
@@ -127,6 +131,7 @@ impl Request {
             generation: object.generation,
             created: object.created.clone(),
             asks: Asks::default(),
+            settled: None,
             digest: object.digest,
             deleting: object.deleting,
             paused: object.paused,
@@ -137,6 +142,12 @@ impl Request {
             status: Seen::default(),
             problem: None,
         }
+    }
+
+    /// The same, read after this was settled of the policies that look at what it asks.
+    #[must_use]
+    pub fn read_under(self, settled: Option<i64>) -> Self {
+        Self { settled, ..self }
     }
 
     /// What stands in the way, known without a key and without the Secret.
@@ -156,6 +167,28 @@ impl Request {
     #[must_use]
     pub fn was_right(&self) -> Option<&Observed> {
         self.status.observed.as_ref().filter(|observed| observed.holds_for(self.short_uid(), self.digest))
+    }
+
+    /// The policies that look at what it asks.
+    #[must_use]
+    pub fn policies(&self) -> &'static [policy::Policy] {
+        match &self.asks {
+            Asks { token_of: Some(_), .. } => &[policy::Policy::ServiceAccountTokens],
+            Asks { pull: Some(Ok(_)), .. } => &[policy::Policy::ImagePullSecrets],
+            Asks { .. } => &[],
+        }
+    }
+
+    /// What was settled of them when it was seen last, as it was then.
+    #[must_use]
+    pub fn seen_under(&self) -> Option<&SeenUnder> {
+        self.status.seen_under.as_ref().filter(|seen| seen.uid == self.uid)
+    }
+
+    /// The same, if it was another object then by its spec or what is honoured of its metadata: what it is now was looked at.
+    #[must_use]
+    pub fn changed_under(&self) -> Option<i64> {
+        self.seen_under()?.changed(&self.uid, self.generation, &self.digest.to_string())
     }
 
     /// Whether its Secret is one that Kubernetes fills with a token.

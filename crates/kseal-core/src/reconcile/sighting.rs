@@ -37,6 +37,10 @@ pub struct Sighting {
     pub hands_over: bool,
     /// What it asks of ServiceAccounts.
     pub asks: Asks,
+    /// What was settled of the policies that look at that, when it was seen last.
+    pub seen_under: Option<i64>,
+    /// `metadata.creationTimestamp`, where it asks for something.
+    pub created: String,
 }
 
 impl Sighting {
@@ -45,10 +49,12 @@ impl Sighting {
     pub fn read(group: Group, object: &[u8]) -> Option<Self> {
         let Object { metadata, spec, status } = serde_json::from_slice(object).ok()?;
         let digest = digest(group, &metadata.annotations, spec);
+        let asks = Asks::read(group, spec);
         let uid = Uid::of(&metadata.uid);
         let has_status = status.is_some();
         let seen = status.map(|status| Seen::read(group, status)).unwrap_or_default();
         let tells_of_compromised = seen.tells_of_compromised(group);
+        let seen_under = seen.seen_under.as_ref().filter(|it| Uid::of(&it.uid) == uid).map(|it| it.since);
         let observed = seen.observed.filter(|observed| observed.holds_for(uid, digest));
         let needed = if observed.is_some() { Vec::new() } else { seen.needed };
         Some(Self {
@@ -62,7 +68,9 @@ impl Sighting {
             deleting: metadata.deletion_timestamp.is_some(),
             paused: metadata.annotations.is_true(names::PAUSED),
             hands_over: hands_over(group, &metadata.annotations),
-            asks: Asks::read(group, spec),
+            created: if asks.is_nothing() { String::new() } else { metadata.creation_timestamp.into_owned() },
+            asks,
+            seen_under,
             namespace: metadata.namespace.into_owned(),
             name: metadata.name.into_owned(),
         })

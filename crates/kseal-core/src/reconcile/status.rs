@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{Digest, Group, LOGIC_VERSION, Request, Retry, Trouble, Uid};
+use crate::policy::SeenUnder;
 
 /// Upstream's schema has no field for the record, so it stands in a condition of its own, behind `Synced`, which
 /// upstream's printer columns expect to come first.
@@ -61,6 +62,8 @@ pub struct Seen {
     pub observed: Option<Observed>,
     /// The keys that opened the object when it last opened, whatever came after that.
     pub needed: Vec<String>,
+    /// Under which policies the object was seen last.
+    pub seen_under: Option<SeenUnder>,
     /// What of them stands in a field of its own, of our own kind.
     told_needed: Vec<String>,
     conditions: Vec<Map<String, Value>>,
@@ -70,7 +73,7 @@ impl Seen {
     pub(super) fn read(group: Group, status: &RawValue) -> Self {
         let Ok(loose) = serde_json::from_str::<Loose>(status.get()) else { return Self::default() };
         let conditions: Vec<Map<String, Value>> = serde_json::from_value(loose.conditions).unwrap_or_default();
-        let record = match group {
+        let record: Value = match group {
             Group::Native => loose.observed,
             Group::Upstream => find(&conditions, RECORD)
                 .and_then(|condition| serde_json::from_str(condition.get("message")?.as_str()?).ok())
@@ -78,9 +81,14 @@ impl Seen {
         };
         let told_needed: Vec<String> = serde_json::from_value(loose.needed_keys).unwrap_or_default();
         let Keys { keys } = Keys::deserialize(&record).unwrap_or_default();
+        let seen_under = match group {
+            Group::Native => loose.policies,
+            Group::Upstream => record.get("policies").cloned().unwrap_or_default(),
+        };
         Self {
             observed_generation: loose.observed_generation.as_i64().unwrap_or(0),
             observed: serde_json::from_value(record).ok(),
+            seen_under: serde_json::from_value(seen_under).ok(),
             needed: if keys.is_empty() { told_needed.clone() } else { keys },
             told_needed,
             conditions,
@@ -109,6 +117,7 @@ struct Loose {
     conditions: Value,
     observed: Value,
     needed_keys: Value,
+    policies: Value,
 }
 
 /// The part of a record that outlives what the rest was written for.
@@ -168,7 +177,8 @@ impl Outcome<'_> {
 #[must_use]
 pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<String> {
     let seen = &request.status;
-    let ours = conditions(request, outcome);
+    let seen_under = seen_under(request);
+    let ours = conditions(request, outcome, seen_under.as_ref());
     let told = ours.iter().all(|wanted| wanted.told_by(find(&seen.conditions, wanted.type_)));
     let gone = ["Ready", "Reconciling", "Stalled", "Synced", RECORD]
         .into_iter()
@@ -180,7 +190,8 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
     };
     let needed = if request.group == Group::Native { outcome.needed(request) } else { Vec::new() };
     let current = seen.observed_generation == request.generation && seen.told_needed == needed;
-    if told && gone && current && seen.observed.as_ref() == observed {
+    let same = seen.observed.as_ref() == observed && seen.seen_under == seen_under;
+    if told && gone && current && same {
         return None;
     }
     let rendered = ours.iter().map(|wanted| wanted.render(request, find(&seen.conditions, wanted.type_), now));
@@ -195,6 +206,7 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
     });
     if request.group == Group::Native {
         status["observed"] = json!(observed);
+        status["policies"] = json!(seen_under);
         status["neededKeys"] = if needed.is_empty() { Value::Null } else { json!(needed) };
     }
     Some(json!({"metadata": {"uid": request.uid}, "status": status}).to_string())
@@ -208,14 +220,23 @@ struct Wanted {
     message: String,
 }
 
-fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
+/// Where the policies are in doubt, what was known before stays.
+fn seen_under(request: &Request) -> Option<SeenUnder> {
+    if request.policies().is_empty() {
+        return None;
+    }
+    let (before, hash) = (request.status.seen_under.as_ref(), request.digest.to_string());
+    SeenUnder::next(before, request.settled, &request.uid, request.generation, hash)
+}
+
+fn conditions(request: &Request, outcome: &Outcome<'_>, seen_under: Option<&SeenUnder>) -> Vec<Wanted> {
     let main = main_condition(request.group);
     match (outcome, request.group) {
         (Outcome::Right { contested_by, compromised, pending: None, .. }, Group::Native) => {
             vec![right(main, "Opened", *contested_by, compromised)]
         }
         (Outcome::Right { contested_by, compromised, observed, pending: None }, Group::Upstream) => {
-            vec![right(main, "Unsealed", *contested_by, compromised), record(observed)]
+            vec![right(main, "Unsealed", *contested_by, compromised), record(observed, seen_under)]
         }
         (Outcome::Right { pending: Some(trouble), .. } | Outcome::Wrong { trouble, .. }, group) => {
             let mut message = trouble.message(group, &request.name);
@@ -227,10 +248,11 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
                 let abnormal = if trouble.retry() == Retry::Backoff { "Reconciling" } else { "Stalled" };
                 conditions.push(wanted(abnormal, true, message));
             } else if let Outcome::Right { observed, .. } = outcome {
-                conditions.push(record(observed));
+                conditions.push(record(observed, seen_under));
             } else {
                 let keys = outcome.needed(request);
-                let record = (!keys.is_empty()).then(|| wanted(RECORD, false, json!(Keys { keys }).to_string()));
+                let is_empty = keys.is_empty() && seen_under.is_none();
+                let record = (!is_empty).then(|| wanted(RECORD, false, with(json!(Keys { keys }), seen_under)));
                 conditions.extend(record);
             }
             conditions
@@ -238,8 +260,16 @@ fn conditions(request: &Request, outcome: &Outcome<'_>) -> Vec<Wanted> {
     }
 }
 
-fn record(observed: &Observed) -> Wanted {
-    Wanted { type_: RECORD, holds: true, reason: "Opened", message: json!(observed).to_string() }
+fn record(observed: &Observed, seen_under: Option<&SeenUnder>) -> Wanted {
+    Wanted { type_: RECORD, holds: true, reason: "Opened", message: with(json!(observed), seen_under) }
+}
+
+/// A record as upstream's kind has it, in one text.
+fn with(mut record: Value, seen_under: Option<&SeenUnder>) -> String {
+    if let Some(seen_under) = seen_under {
+        record["policies"] = json!(seen_under);
+    }
+    record.to_string()
 }
 
 /// Of two concerns the graver one gives the reason.

@@ -8,6 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::policy::SeenUnder;
+
 /// Unless the object says otherwise.
 const EXPIRATION_SECONDS: i64 = 3_600;
 const OVERLAP_SECONDS: i64 = 3_600;
@@ -35,6 +37,8 @@ pub struct TokenObject {
     pub paused: bool,
     /// Another value than before makes the work be done again.
     pub reconcile_at: Option<String>,
+    /// What was settled of the policy that looks at that, before it was read.
+    pub(super) settled: Option<i64>,
     /// What it asks for; none where that is not of the shape of its kind.
     pub spec: Option<ServiceAccountTokenSpec>,
     /// What was told of it; nothing where that is not of the shape of its kind.
@@ -58,6 +62,7 @@ impl TokenObject {
             uid: metadata.uid,
             resource_version: metadata.resource_version,
             generation: metadata.generation,
+            settled: None,
             created: metadata.creation_timestamp.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
         };
@@ -68,6 +73,24 @@ impl TokenObject {
     #[must_use]
     pub fn secret_name(&self) -> &str {
         self.spec.as_ref().map_or(&self.name, |spec| spec.secret_name(&self.name))
+    }
+
+    /// The same, read after this was settled of the policy that looks at what it asks.
+    #[must_use]
+    pub fn read_under(self, settled: Option<i64>) -> Self {
+        Self { settled, ..self }
+    }
+
+    /// Under which policy it was seen last.
+    #[must_use]
+    pub fn seen_under(&self) -> Option<SeenUnder> {
+        self.status.policies.as_ref().and_then(|note| SeenUnder::deserialize(note).ok())
+    }
+
+    /// The policy under which it became what it is now.
+    #[must_use]
+    pub fn changed_under(&self) -> Option<i64> {
+        self.seen_under()?.changed(&self.uid, self.generation, "")
     }
 
     /// Whether this very request was honoured before.

@@ -4,6 +4,7 @@ use kseal_api::names;
 use serde_json::{Map, Value, json};
 
 use super::{Obstacle, Record, TokenObject, rfc3339};
+use crate::policy::SeenUnder;
 use crate::reconcile::Retry;
 
 /// Longer messages are cut; the API server takes no longer notes of events.
@@ -43,6 +44,9 @@ pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<S
     let mut next = seen.clone();
     next.observed_generation = object.generation;
     next.conditions = conditions;
+    let seen_under =
+        SeenUnder::next(object.seen_under().as_ref(), object.settled, &object.uid, object.generation, String::new());
+    next.policies = seen_under.map(|note| json!(note));
     if let Outcome::Right { record, .. } = outcome {
         next.secret_name = Some(object.secret_name().to_owned());
         next.service_account_uid = Some(record.account.clone());
@@ -58,7 +62,7 @@ pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<S
         "observedGeneration": next.observed_generation, "conditions": next.conditions,
         "secretName": next.secret_name, "serviceAccountUID": next.service_account_uid,
         "expirationTimestamp": next.expiration_timestamp, "renewalTimestamp": next.renewal_timestamp,
-        "honouredGeneration": next.honoured_generation,
+        "honouredGeneration": next.honoured_generation, "policies": next.policies,
     });
     Some(json!({"metadata": {"uid": object.uid}, "status": status}).to_string())
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::ClusterRequest;
+use crate::policy::SeenUnder;
 use crate::reconcile::status::{KEY_COMPROMISED, cut};
 use crate::reconcile::{Digest, Group, LOGIC_VERSION, Retry, Trouble};
 
@@ -58,6 +59,8 @@ pub struct Seen {
     pub observed: Option<ClusterObserved>,
     /// The keys that opened the object when it last opened, whatever came after that.
     pub needed: Vec<String>,
+    /// Under which policies it was seen last.
+    pub seen_under: Option<SeenUnder>,
     status: Map<String, Value>,
 }
 
@@ -72,7 +75,8 @@ impl Seen {
         let observed = serde_json::from_value::<ClusterObserved>(field("observed")).ok();
         let told: Vec<String> = serde_json::from_value(field("neededKeys")).unwrap_or_default();
         let needed = observed.as_ref().map(|observed| observed.keys.clone()).filter(|keys| !keys.is_empty());
-        Self { observed, needed: needed.unwrap_or(told), status }
+        let seen_under = serde_json::from_value(field("policies")).ok();
+        Self { observed, needed: needed.unwrap_or(told), seen_under, status }
     }
 
     /// Whether any was ever written.
@@ -107,6 +111,8 @@ pub struct Outcome<'o> {
     pub compromised: Vec<&'o str>,
     /// The record, if it was opened as it is.
     pub observed: Option<ClusterObserved>,
+    /// What is kept of the policies under which it was seen.
+    pub seen_under: Option<SeenUnder>,
     /// The keys that it takes to open an object that has no record.
     pub needed: Vec<String>,
 }
@@ -136,13 +142,19 @@ pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &
         "namespaces": {"selected": outcome.selected, "ready": outcome.ready, "failing": failing},
         "failures": or_null(json!(failures)),
         "observed": outcome.observed,
+        "policies": outcome.seen_under,
         "neededKeys": or_null(json!(outcome.needed)),
     });
     let Value::Object(wanted) = wanted else { return None };
     if wanted.iter().all(|(name, value)| seen.status.get(name).unwrap_or(&Value::Null) == value) {
         return None;
     }
-    let body = json!({"metadata": {"uid": request.uid}, "status": wanted}).to_string();
+    let mut metadata = json!({"uid": request.uid});
+    // That it was seen so is true only of what it still is.
+    if outcome.seen_under != seen.seen_under {
+        metadata["resourceVersion"] = json!(request.resource_version.to_string());
+    }
+    let body = json!({"metadata": metadata, "status": wanted}).to_string();
     let mut status = seen.status.clone();
     status.extend(wanted);
     Some(Told { body, seen: Seen::of(status) })

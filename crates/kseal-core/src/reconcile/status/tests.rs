@@ -212,3 +212,43 @@ fn what_opened_is_remembered_until_its_contents_are_wrong() {
         assert!(closed.status.needed.is_empty());
     }
 }
+
+#[test]
+fn it_is_kept_under_which_policies_an_object_was_seen() {
+    let asking = |annotations: &str, status: &Value| {
+        let spec = json!({"template": {"type": "kubernetes.io/dockerconfigjson",
+            "metadata": {"annotations": {"kseal.dev/image-pull-secret-for": annotations}}},
+            "imagePullSecret": {"serviceAccounts": {"names": [annotations]}}});
+        let metadata =
+            json!({"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "17", "generation": 1});
+        json!({"metadata": metadata, "spec": spec, "status": status})
+    };
+    for group in Group::ALL {
+        let read = |object: &Value| Request::read(group, object.to_string().as_bytes()).unwrap();
+        let told = |request: Request, outcome: &Outcome<'_>, settled| patched(&request.read_under(settled), outcome);
+        let fresh = read(&asking("a", &Value::Null));
+        let trouble = Trouble::NotOwned;
+        let before = told(fresh, &wrong(&trouble), None).unwrap();
+        assert_eq!(read(&asking("a", &before)).seen_under(), None);
+        let status = told(read(&asking("a", &before)), &wrong(&trouble), Some(100)).unwrap();
+        let again = read(&asking("a", &status));
+        assert_eq!(again.seen_under().map(|seen| seen.since), Some(100));
+        assert_eq!(again.changed_under(), None, "it is what it was");
+        assert!(told(again, &wrong(&trouble), Some(100)).is_none());
+        let again = read(&asking("a", &status));
+        assert!(told(again, &wrong(&trouble), None).is_none(), "a policy that is missing makes nothing unseen");
+        let changed = read(&asking("b", &status));
+        assert_eq!(changed.changed_under(), Some(100));
+        // Whatever comes of it, that is known until it is seen again.
+        let observed = observed(&changed);
+        let right = Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None };
+        let same = told(read(&asking("b", &status)), &right, Some(100)).unwrap();
+        assert_eq!(read(&asking("b", &same)).changed_under(), Some(100));
+        let status = told(changed, &right, Some(200)).unwrap();
+        assert_eq!(read(&asking("b", &status)).seen_under().map(|seen| seen.since), Some(200));
+        assert_eq!(read(&asking("b", &status)).changed_under(), None);
+        let mut copied = asking("c", &status);
+        copied["metadata"]["uid"] = json!("u2");
+        assert_eq!(read(&copied).changed_under(), None, "a status that was copied with its object");
+    }
+}
