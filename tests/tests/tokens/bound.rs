@@ -196,3 +196,32 @@ fn in_the_listed_namespaces_and_nowhere_else() {
         controller.stop().await
     });
 }
+
+#[test]
+fn the_example_is_what_it_says() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        let site = site(&cluster).await?;
+        let controller = start(&site).await?;
+        cluster.kubectl(["create", "namespace", "shop"]).run().await?;
+        cluster.kubectl(["apply", "-f", "examples/service-account-token.yaml"]).run().await?;
+        let wait = ["-n", "shop", "wait", "--for=condition=Ready", "serviceaccounttoken/deploy", "--timeout=60s"];
+        cluster.kubectl(wait).run().await?;
+        let secret = site.objects.get("/api/v1/namespaces/shop/secrets/deploy-token").await?;
+        let token = kseal_tests::site::items(&secret)?.remove("token").context("a token")?;
+        ensure!(claims(&token)?["sub"] == "system:serviceaccount:shop:ci");
+        let shown = cluster.kubectl(["-n", "shop", "get", "sat"]).run().await?;
+        ensure!(shown.contains("True") && shown.contains("Bound") && !shown.contains(&token), "{shown}");
+
+        // As `docs/operate.md` says it is revoked.
+        let label = "delete secret -l kseal.dev/service-account-token=\"$(kubectl -n shop get sat deploy";
+        let document = std::fs::read_to_string("../docs/operate.md")?;
+        ensure!(document.contains(label), "it says something else");
+        let uid =
+            cluster.kubectl(["-n", "shop", "get", "sat", "deploy", "-o", "jsonpath={.metadata.uid}"]).run().await?;
+        let label = format!("kseal.dev/service-account-token={uid}");
+        let deleted = cluster.kubectl(["-n", "shop", "delete", "secret", "-l", &label]).run().await?;
+        ensure!(deleted.contains("deploy-token"), "{deleted}");
+        controller.stop().await
+    });
+}
