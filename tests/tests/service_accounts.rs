@@ -1,5 +1,7 @@
 //! What sealed objects ask of ServiceAccounts: registry Secrets in their `imagePullSecrets`, and Secrets with their tokens.
 
+#[path = "service_accounts/aging.rs"]
+mod aging;
 #[path = "service_accounts/everywhere.rs"]
 mod everywhere;
 #[path = "service_accounts/failing.rs"]

@@ -34,8 +34,8 @@ pub struct Observed {
     /// Names of the keys that opened it.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// Whether ServiceAccounts pull images with it, as it asks.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether ServiceAccounts pull images with it, as it asks. Written always: what a merge patch does not name stays.
+    #[serde(default)]
     pub attached: bool,
 }
 

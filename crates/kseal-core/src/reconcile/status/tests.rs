@@ -141,6 +141,9 @@ fn what_is_asked_for_beside_the_secret_belongs_to_being_ready() {
         );
         let again = request(group, 1, &status);
         assert_eq!(again.status.observed.as_ref(), Some(&observed), "its Secret is right all the same");
+        if group == Group::Native {
+            assert_eq!(status["observed"]["attached"], false, "said, or a merge patch leaves what was said before");
+        }
         assert!(patched(&again, &waits).is_none());
         let attached = Observed { attached: true, ..observed };
         let right = Outcome::Right { observed: &attached, contested_by: None, compromised: &[], pending: None };
