@@ -268,8 +268,14 @@ impl Engine {
         let mut guard = self.context.guard.clone();
         loop {
             guard.changed().await;
-            let waiting = self.accounts().unhonoured();
-            self.look_at(&waiting, Instant::now());
+            let (waiting, of_tokens) = {
+                let accounts = self.accounts();
+                (accounts.unhonoured(), accounts.of_tokens())
+            };
+            let now = Instant::now();
+            self.look_at(&waiting, now);
+            self.state().try_again(&of_tokens, now);
+            self.work.notify_one();
         }
     }
 

@@ -165,6 +165,15 @@ impl State {
         }
     }
 
+    /// What is in the way of those of these objects that are not right may be gone.
+    pub(super) fn try_again(&mut self, ids: &[Id], now: Instant) {
+        for id in ids {
+            if self.table.record(id).is_some_and(|record| matches!(record.standing, Standing::Wrong(_))) {
+                self.look_again(id, now);
+            }
+        }
+    }
+
     /// Keys are held that were not before; `others`: of upstream's kind, whose objects name none.
     pub(super) fn keys_arrived(&mut self, keys: &[Fingerprint], others: bool, now: Instant) {
         self.keys_arrived += 1;

@@ -117,8 +117,12 @@ impl Accounts {
     pub(in crate::engine) fn unhonoured(&self) -> Vec<Id> {
         let all = self.claims.iter().flat_map(|(namespace, claims)| claims.iter().map(move |it| (namespace, it)));
         let waiting = all.filter(|(_, (_, claim))| !claim.is_active);
-        let ids = waiting.filter_map(|(namespace, ((name, asker), _))| asker.id(namespace, name));
-        ids.chain(self.token_waiters.values().flat_map(|all| all.values().flatten().cloned())).collect()
+        waiting.filter_map(|(namespace, ((name, asker), _))| asker.id(namespace, name)).collect()
+    }
+
+    /// The objects whose Secret shall hold a token.
+    pub(in crate::engine) fn of_tokens(&self) -> Vec<Id> {
+        self.token_waiters.values().flat_map(|all| all.values().flatten().cloned()).collect()
     }
 
     /// The objects at whose asking these policies look, which were there before them, and whose status says that they were seen
