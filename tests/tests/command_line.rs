@@ -66,7 +66,7 @@ async fn ensure_it_only_read(cluster: &Cluster) -> Result<()> {
     for event in ours {
         let is_known = match (event.verb.as_str(), event.resource.as_str()) {
             ("get", "configmaps") => event.name == "kseal-public-keys" && event.namespace == "kseal-system",
-            ("get" | "list", "sealedsecrets") => true,
+            ("get" | "list", "sealedsecrets") | ("list", "clustersealedsecrets") => true,
             ("get", "") => event.uri.starts_with("/apis/"),
             _ => false,
         };

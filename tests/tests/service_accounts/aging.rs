@@ -53,6 +53,63 @@ fn noted(group: Option<Group>, object: &Value) -> Value {
     }
 }
 
+/// Asks for all that policies look at, and answers where the objects are.
+async fn ask(site: &Site<'_>, cases: &[Case<'_>; 2]) -> Result<Vec<(String, Option<Group>)>> {
+    let mut watched = Vec::new();
+    for case in cases {
+        case.ask(&["default"]).await?;
+        case.make_account("ci", &[]).await?;
+        token_secrets::consent(case, json!("ci,sealedsecrets/filled")).await?;
+        let filled = case.named("filled");
+        site.objects.apply(&token_secrets::token(&filled, &[("a", "b")])?).await?;
+        watched.extend([case, &filled].map(|it| (it.path(), Some(it.group))));
+        case.named("early").ask(&["default"]).await?;
+        watched.push((case.named("early").path(), Some(case.group)));
+    }
+    let first = &cases[0];
+    site.objects.apply(&token(first, 3_600)).await?;
+    watched.push((path(&token(first, 3_600)), None));
+    let team = json!({"metadata": {"labels": {"team": "a"}}});
+    site.objects.merge(&format!("/api/v1/namespaces/{}", first.namespace), &team).await?;
+    site.objects.apply(&everywhere(site, CREDENTIALS)?).await?;
+    watched.push((path(&everywhere(site, CREDENTIALS)?), None));
+    Ok(watched)
+}
+
+/// Other values, other accounts, another life.
+async fn change(site: &Site<'_>, cases: &[Case<'_>; 2]) -> Result<()> {
+    for case in cases {
+        let mut object = case.registry(&["default", "ci"])?;
+        let other = case.sealed(OTHERS)?;
+        for field in ["dataKeys", "encryptedData"] {
+            if !other["spec"][field].is_null() {
+                object["spec"][field] = other["spec"][field].clone();
+            }
+        }
+        site.objects.apply(&object).await?;
+        case.holds(OTHERS).await?;
+        wait_until("the other account pulls with it, too", SOON, || async {
+            let entries = case.entries("ci").await?;
+            ensure!(entries.contains(&"db".to_owned()), "{entries:?}");
+            Ok(())
+        })
+        .await?;
+        let filled = case.named("filled");
+        site.objects.apply(&token_secrets::token(&filled, &[("a", "c")])?).await?;
+        wait_until("the item is another one", SOON, || async {
+            ensure!(kseal_tests::site::items(&filled.is_right().await?)?["a"] == "c");
+            Ok(())
+        })
+        .await?;
+        // The one that was changed too early is changed once more.
+        case.named("early").ask(&["ci"]).await?;
+        case.named("early").right().await?;
+    }
+    site.objects.apply(&token(&cases[0], 1_200)).await?;
+    site.objects.apply(&everywhere(site, OTHERS)?).await?;
+    Ok(())
+}
+
 #[test]
 fn what_an_old_object_changes_into_is_honoured_once_the_policies_are_settled() {
     run(async {
@@ -62,25 +119,8 @@ fn what_an_old_object_changes_into_is_honoured_once_the_policies_are_settled() {
         for policy in POLICIES {
             site.until_old_enough(policy).await?;
         }
-        let mut watched = Vec::new();
         let cases = [site.case(Group::Native).await?, site.case(Group::Upstream).await?];
-        for case in &cases {
-            case.ask(&["default"]).await?;
-            case.make_account("ci", &[]).await?;
-            token_secrets::consent(case, json!("ci,sealedsecrets/filled")).await?;
-            let filled = case.named("filled");
-            site.objects.apply(&token_secrets::token(&filled, &[("a", "b")])?).await?;
-            watched.extend([case, &filled].map(|it| (it.path(), Some(it.group))));
-            case.named("early").ask(&["default"]).await?;
-            watched.push((case.named("early").path(), Some(case.group)));
-        }
-        let first = &cases[0];
-        site.objects.apply(&token(first, 3_600)).await?;
-        watched.push((path(&token(first, 3_600)), None));
-        let team = json!({"metadata": {"labels": {"team": "a"}}});
-        site.objects.merge(&format!("/api/v1/namespaces/{}", first.namespace), &team).await?;
-        site.objects.apply(&everywhere(&site, CREDENTIALS)?).await?;
-        watched.push((path(&everywhere(&site, CREDENTIALS)?), None));
+        let watched = ask(&site, &cases).await?;
         for (path, group) in &watched {
             let object = is_ready(&site, path, group.map_or("Ready", main_condition)).await?;
             ensure!(noted(*group, &object).is_null(), "its age is proof enough: {}", object["status"]);
@@ -110,40 +150,12 @@ fn what_an_old_object_changes_into_is_honoured_once_the_policies_are_settled() {
             notes.push(note);
         }
 
-        // What they change into now is honoured: other values, other accounts, another life.
-        for case in &cases {
-            let mut object = case.registry(&["default", "ci"])?;
-            let other = case.sealed(OTHERS)?;
-            for field in ["dataKeys", "encryptedData"] {
-                if !other["spec"][field].is_null() {
-                    object["spec"][field] = other["spec"][field].clone();
-                }
-            }
-            site.objects.apply(&object).await?;
-            case.holds(OTHERS).await?;
-            wait_until("the other account pulls with it, too", SOON, || async {
-                let entries = case.entries("ci").await?;
-                ensure!(entries.contains(&"db".to_owned()), "{entries:?}");
-                Ok(())
-            })
-            .await?;
-            let filled = case.named("filled");
-            site.objects.apply(&token_secrets::token(&filled, &[("a", "c")])?).await?;
-            wait_until("the item is another one", SOON, || async {
-                ensure!(kseal_tests::site::items(&filled.is_right().await?)?["a"] == "c");
-                Ok(())
-            })
-            .await?;
-            // The one that was changed too early is changed once more.
-            case.named("early").ask(&["ci"]).await?;
-            case.named("early").right().await?;
-        }
-        site.objects.apply(&token(first, 1_200)).await?;
-        site.objects.apply(&everywhere(&site, OTHERS)?).await?;
+        change(&site, &cases).await?;
         for (path, group) in &watched {
             is_ready(&site, path, group.map_or("Ready", main_condition)).await.context("it was changed")?;
         }
-        first.named("registry").ensure_items(&first.named("registry").secret().await?, OTHERS)?;
+        let registry = cases[0].named("registry");
+        registry.ensure_items(&registry.secret().await?, OTHERS)?;
 
         // And a restart costs nothing.
         controller.stop().await?;

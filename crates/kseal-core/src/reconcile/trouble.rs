@@ -226,8 +226,8 @@ impl Trouble {
                 policy.name()
             ),
             Self::OlderThanPolicy(policy) => format!(
-                "this object was there before the admission policy {} was in force, so nobody has looked at who asks; delete it \
-                 and create it again",
+                "this object is older than the admission policy {}, so nobody has looked at who asks; once that is there for a \
+                 minute, change the spec, or delete it and create it again",
                 policy.name()
             ),
             Self::AccountMissing(account) => format!("ServiceAccount {account} is not there; it goes on when it is"),
