@@ -213,9 +213,9 @@ fn the_example_is_what_it_says() {
         let shown = cluster.kubectl(["-n", "shop", "get", "sat"]).run().await?;
         ensure!(shown.contains("True") && shown.contains("Bound") && !shown.contains(&token), "{shown}");
 
-        // As `docs/operate.md` says it is revoked.
+        // As `docs/serviceaccounts.md` says it is revoked.
         let label = "delete secret -l kseal.dev/service-account-token=\"$(kubectl -n shop get sat deploy";
-        let document = std::fs::read_to_string("../docs/operate.md")?;
+        let document = std::fs::read_to_string("../docs/serviceaccounts.md")?;
         ensure!(document.contains(label), "it says something else");
         let uid =
             cluster.kubectl(["-n", "shop", "get", "sat", "deploy", "-o", "jsonpath={.metadata.uid}"]).run().await?;
