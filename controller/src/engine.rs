@@ -245,7 +245,8 @@ impl Engine {
         self.deadline.notify_one();
         self.account_work.notify_one();
         if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {
-            let known = self.state().objects_are_known() && self.context.cluster_claims.borrow().is_some();
+            let is_on = self.context.settings.attaches;
+            let known = is_on && self.state().objects_are_known() && self.context.cluster_claims.borrow().is_some();
             self.accounts().objects_are_known(known, now);
         }
         if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {

@@ -305,7 +305,7 @@ impl Rules {
             return Verdict::Honoured;
         }
         let note = object.status.seen_under.as_ref();
-        let changed = note.and_then(|note| note.changed(&request.uid, request.generation, &request.digest.to_string()));
+        let changed = note.and_then(|note| note.changed(&request.uid, &request.digest.to_string()));
         let checked = self.guard.check(request.policies(), &request.created, changed);
         checked.map_or_else(Verdict::Refused, |()| Verdict::Honoured)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kseal_api::names;
 use kseal_core::policy::Policy;
-use kseal_core::reconcile::{Account, Request, Retry, Sighting, Trouble};
+use kseal_core::reconcile::{Account, Asks, Request, Retry, Sighting, Trouble};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use zeroize::Zeroizing;
@@ -96,7 +96,10 @@ impl Engine {
                 }
                 Event::Answered => return,
             }
-            self.look_at(&waiters, now);
+            if !waiters.is_empty() {
+                self.state().try_again(&waiters, now);
+                self.work.notify_one();
+            }
             self.account_work.notify_one();
             self.account_deadline.notify_one();
         };
@@ -107,6 +110,9 @@ impl Engine {
     pub(super) fn hear(&self, id: &Id, sighting: &Sighting, now: Instant) {
         let attached = sighting.observed.as_ref().is_some_and(|observed| observed.attached);
         let Sighting { uid, asks, paused, seen_under, .. } = sighting;
+        // What is switched off is asked of nobody.
+        let only_token = Asks { pull: None, token_of: asks.token_of.clone() };
+        let asks = if self.context.settings.attaches { asks } else { &only_token };
         let created = seconds(&sighting.created);
         let asked = Asked { uid: *uid, asks, attached, paused: *paused, seen_under: *seen_under, created };
         if sighting.deleting {
@@ -165,7 +171,11 @@ impl Engine {
 
     /// Whether a token of its account may be kept in the Secret that an object asks for.
     pub(super) async fn consents(&self, request: &Request) -> Result<(), Refused> {
-        let Some(name) = request.asks.token_of.clone() else { return Ok(()) };
+        if !request.is_token() {
+            return Ok(());
+        }
+        let nobody = || (Trouble::TokenSecret("it cannot be read whose token it shall hold"), None);
+        let name = request.asks.token_of.clone().ok_or_else(nobody)?;
         if request.was_right().is_none() {
             self.checked(request).map_err(|trouble| (trouble, None))?;
         }
@@ -296,7 +306,7 @@ impl Engine {
             let asked = claims.borrow_and_update().clone();
             if let Some(asked) = asked {
                 let now = Instant::now();
-                let known = self.state().objects_are_known();
+                let known = self.context.settings.attaches && self.state().objects_are_known();
                 let mut accounts = self.accounts();
                 accounts.asked_by_cluster(asked, now);
                 accounts.objects_are_known(known, now);

@@ -165,10 +165,12 @@ impl State {
         }
     }
 
-    /// What is in the way of those of these objects that are not right may be gone.
+    /// What is in the way of those of these objects that are not right, or may just be found so, may be gone.
     pub(super) fn try_again(&mut self, ids: &[Id], now: Instant) {
         for id in ids {
-            if self.table.record(id).is_some_and(|record| matches!(record.standing, Standing::Wrong(_))) {
+            let waits =
+                |standing, place| matches!(standing, Standing::Wrong(_)) || matches!(place, Place::Running { .. });
+            if self.table.record(id).is_some_and(|record| waits(record.standing, record.place)) {
                 self.look_again(id, now);
             }
         }

@@ -170,6 +170,10 @@ impl Work {
         if request.deleting || request.paused || request.problem().is_some() || is_gitops_owned(object) {
             return Ok(None);
         }
+        // What is not honoured must not be changed by who need not ask: it would look as if somebody had been asked.
+        if !is_honoured(&request) {
+            return Ok(None);
+        }
         let (Some(envelope), Ok(place)) = (request.sealed.envelope(), request.sealed.place()) else { return Ok(None) };
         let exchanges = keys.own().exchanges(envelope, &place, &mut settings::rng());
         if exchanges.is_empty() {
@@ -207,6 +211,12 @@ fn patch(request: &Request, exchanges: &Exchanges, keys: &Keys) -> Value {
         steps.extend(old.iter().map(|key| json!({"op": "remove", "path": recipient(*key)})));
     }
     Value::Array(steps)
+}
+
+/// Whether all that it asks for is done, or it asks for nothing that is somebody's right.
+fn is_honoured(request: &Request) -> bool {
+    request.policies().is_empty()
+        || request.was_right().is_some_and(|observed| observed.attached || request.asks.pull.is_none())
 }
 
 fn is_gitops_owned(object: &[u8]) -> bool {

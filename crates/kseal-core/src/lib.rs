@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod key_secret;
 pub mod keys;
 pub mod lease;
+mod name;
 mod object;
 mod object_ref;
 pub mod policy;

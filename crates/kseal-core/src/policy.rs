@@ -40,8 +40,7 @@ pub struct SeenUnder {
     pub uid: String,
     /// Its `metadata.generation` then.
     pub generation: i64,
-    /// Stands for what else of it is honoured, and its spec.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// Stands for what the object was then: its spec, and what is honoured of its metadata.
     pub hash: String,
     /// What was settled of the policies that look at what it asks: see [`InForce::to_note`].
     pub since: i64,
@@ -49,19 +48,22 @@ pub struct SeenUnder {
 
 impl SeenUnder {
     /// The policies under which the object became what it is now; none where it is what it was, or another one.
+    ///
+    /// A generation alone proves nothing: the API server counts one when `1` is written as `1.0`, which is no change to the
+    /// policies.
     #[must_use]
-    pub fn changed(&self, uid: &str, generation: i64, hash: &str) -> Option<i64> {
-        let is_other = generation > self.generation || self.hash != hash;
-        (self.uid == uid && is_other).then_some(self.since)
+    pub fn changed(&self, uid: &str, hash: &str) -> Option<i64> {
+        (self.uid == uid && self.hash != hash).then_some(self.since)
     }
 
     /// What is kept from now on. Of the same policies the first note stays, so that what the object became since then is known
-    /// to have been looked at; where they are in doubt, it stays too.
+    /// to have been looked at; where they are in doubt, it stays too. What is served otherwise without another generation was
+    /// changed by nobody.
     #[must_use]
     pub fn next(before: Option<&Self>, since: Option<i64>, uid: &str, generation: i64, hash: String) -> Option<Self> {
         let before = before.filter(|before| before.uid == uid);
         let Some(since) = since else { return before.cloned() };
-        let same = before.filter(|before| before.since == since).cloned();
+        let same = before.filter(|before| before.since == since && before.generation != generation).cloned();
         same.or_else(|| Some(Self { uid: uid.to_owned(), generation, hash, since }))
     }
 }
@@ -167,14 +169,16 @@ mod tests {
         };
         assert_eq!(next(None, None, 1, "a"), None);
         let first = next(None, Some(100), 1, "a").unwrap();
-        assert_eq!(first.changed("u1", 1, "a"), None, "it is what it was");
-        assert_eq!((first.changed("u1", 2, "a"), first.changed("u1", 1, "b")), (Some(100), Some(100)));
-        assert_eq!(first.changed("u2", 2, "b"), None, "another object");
+        assert_eq!(first.changed("u1", "a"), None, "it is what it was");
+        assert_eq!(first.changed("u1", "b"), Some(100));
+        assert_eq!(first.changed("u2", "b"), None, "another object");
         for later in [next(Some(&first), Some(100), 2, "b"), next(Some(&first), None, 2, "b")] {
-            assert_eq!(later.unwrap().changed("u1", 2, "b"), Some(100));
+            assert_eq!(later.unwrap().changed("u1", "b"), Some(100));
         }
         let second = next(Some(&first), Some(200), 2, "b").unwrap();
-        assert_eq!(second.changed("u1", 2, "b"), None, "other policies, which have not looked at it");
+        assert_eq!(second.changed("u1", "b"), None, "other policies, which have not looked at it");
+        let served_otherwise = next(Some(&first), Some(100), 1, "b").unwrap();
+        assert_eq!(served_otherwise.changed("u1", "b"), None, "of the same generation");
         assert_eq!(SeenUnder::next(Some(&first), None, "u2", 1, String::new()), None);
     }
 

@@ -3,6 +3,7 @@
 use kseal_api::names;
 
 use super::{Group, Request, Trouble};
+use crate::name::is_name;
 
 /// The controller's own place, in which its keys lie.
 #[derive(Clone)]
@@ -60,7 +61,7 @@ pub fn forbidden(request: &Request, own: &Own) -> Option<Trouble> {
 /// What keeps Kubernetes from filling a Secret with a token, or would be mixed with it.
 fn not_for_kubernetes_to_fill(request: &Request) -> Option<&'static str> {
     let annotation = |name: &str| request.desired.annotations.get(name).filter(|value| !value.is_empty());
-    if annotation(names::SERVICE_ACCOUNT_NAME).is_none() {
+    if !annotation(names::SERVICE_ACCOUNT_NAME).is_some_and(|name| is_name(name)) {
         return Some("its template names no ServiceAccount (annotation kubernetes.io/service-account.name)");
     }
     if request.desired.annotations.contains_key(names::SERVICE_ACCOUNT_UID) {
@@ -122,6 +123,7 @@ mod tests {
         for wrong in [
             spec(template(json!({}), false), json!({})),
             spec(template(json!({"kubernetes.io/service-account.name": ""}), false), json!({})),
+            spec(template(json!({"kubernetes.io/service-account.name": "?watch=true"}), false), json!({})),
             spec(template(named, false), json!({})),
             spec(template(name.clone(), true), json!({})),
             spec(template(name.clone(), false), json!({"token": "ks1.x"})),

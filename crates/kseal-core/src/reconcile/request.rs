@@ -188,7 +188,7 @@ impl Request {
     /// The same, if it was another object then by its spec or what is honoured of its metadata: what it is now was looked at.
     #[must_use]
     pub fn changed_under(&self) -> Option<i64> {
-        self.seen_under()?.changed(&self.uid, self.generation, &self.digest.to_string())
+        self.seen_under()?.changed(&self.uid, &self.digest.to_string())
     }
 
     /// Whether its Secret is one that Kubernetes fills with a token.

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::name::is_name;
 use crate::policy::SeenUnder;
 
 /// Unless the object says otherwise.
@@ -87,10 +88,17 @@ impl TokenObject {
         self.status.policies.as_ref().and_then(|note| SeenUnder::deserialize(note).ok())
     }
 
+    /// Stands for what it asks, and for what is honoured of its metadata.
+    pub(super) fn digest(&self) -> String {
+        let parts = (&self.spec, &self.reconcile_at, self.paused);
+        let text = serde_json::to_vec(&parts).expect("texts are written");
+        hex(&Sha256::digest(text)[..16])
+    }
+
     /// The policy under which it became what it is now.
     #[must_use]
     pub fn changed_under(&self) -> Option<i64> {
-        self.seen_under()?.changed(&self.uid, self.generation, "")
+        self.seen_under()?.changed(&self.uid, &self.digest())
     }
 
     /// Whether this very request was honoured before.
@@ -106,15 +114,6 @@ fn is_sound(spec: &ServiceAccountTokenSpec, name: &str) -> bool {
         rotation.period_seconds >= MIN_PERIOD_SECONDS && rotation.overlap_seconds.unwrap_or(0) >= 0
     });
     rotation && is_name(&spec.service_account_name) && is_name(spec.secret_name(name))
-}
-
-/// A DNS subdomain of RFC 1123, as the names of Secrets and ServiceAccounts are.
-fn is_name(text: &str) -> bool {
-    let is_part = |part: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !part.is_empty() && part.bytes().all(inner) && !part.starts_with('-') && !part.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(is_part)
 }
 
 /// What a token is made for: another value of any of these takes another token.

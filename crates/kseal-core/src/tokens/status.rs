@@ -45,7 +45,7 @@ pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<S
     next.observed_generation = object.generation;
     next.conditions = conditions;
     let seen_under =
-        SeenUnder::next(object.seen_under().as_ref(), object.settled, &object.uid, object.generation, String::new());
+        SeenUnder::next(object.seen_under().as_ref(), object.settled, &object.uid, object.generation, object.digest());
     next.policies = seen_under.map(|note| json!(note));
     if let Outcome::Right { record, .. } = outcome {
         next.secret_name = Some(object.secret_name().to_owned());

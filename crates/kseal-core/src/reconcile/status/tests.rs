@@ -222,8 +222,7 @@ fn it_is_kept_under_which_policies_an_object_was_seen() {
         let spec = json!({"template": {"type": "kubernetes.io/dockerconfigjson",
             "metadata": {"annotations": {"kseal.dev/image-pull-secret-for": annotations}}},
             "imagePullSecret": {"serviceAccounts": {"names": [annotations]}}});
-        let metadata =
-            json!({"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "17", "generation": 1});
+        let metadata = json!({"name": "db", "namespace": "prod", "uid": "u1", "resourceVersion": "17", "generation": annotations.as_bytes()[0]});
         json!({"metadata": metadata, "spec": spec, "status": status})
     };
     for group in Group::ALL {
