@@ -117,37 +117,31 @@ impl Engine {
         let asked = Asked { uid: *uid, asks, attached, paused: *paused, seen_under: *seen_under, created };
         if sighting.deleting {
             self.accounts().forgot(id, now);
-        } else {
-            self.accounts().asked(id, &asked, now);
+            return;
+        }
+        let is_news = self.accounts().asked(id, &asked, now);
+        if is_news {
+            self.look_at(std::slice::from_ref(id), now);
         }
     }
 
     /// Puts the Secret of an object, which is right, where it asks for that. Answers why it is not there, if so.
     pub(super) async fn attach(&self, id: &Id, request: &Request) -> Option<Trouble> {
-        match request.asks.pull.as_ref()? {
+        let selection = match request.asks.pull.as_ref()? {
             Err(trouble) => return Some(trouble.clone()),
             Ok(_) if !self.context.settings.attaches => {
                 return Some(Trouble::SwitchedOff("imagePullSecret", "--image-pull-secrets"));
             }
-            Ok(_) => {}
-        }
+            Ok(selection) => selection,
+        };
         let was_honoured = request.was_right().is_some_and(|observed| observed.attached);
         if let (false, Err(trouble)) = (was_honoured, self.checked(request)) {
             return Some(trouble);
         }
-        let seen_under = request.seen_under().map(|seen| seen.since);
-        let created = seconds(&request.created);
-        let asked = Asked {
-            uid: request.short_uid(),
-            asks: &request.asks,
-            attached: false,
-            paused: false,
-            seen_under,
-            created,
-        };
-        let now = Instant::now();
-        self.accounts().asked(id, &asked, now);
-        self.accounts().activate(id, now);
+        // It is looked at again when it passes by as what was read.
+        if !self.accounts().activate(id, request.short_uid(), selection, Instant::now()) {
+            return Some(unfinished());
+        }
         self.account_work.notify_one();
         let deadline = Instant::now() + PATIENCE;
         loop {

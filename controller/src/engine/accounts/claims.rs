@@ -52,8 +52,9 @@ pub(super) struct Claim {
 }
 
 impl Accounts {
-    /// An object passes by. One that comes in the place of another inherits nothing of what was honoured.
-    pub(in crate::engine) fn asked(&mut self, id: &Id, asked: &Asked<'_>, now: Instant) {
+    /// An object passes by. One that comes in the place of another inherits nothing of what was honoured. Answers whether it asks
+    /// for something new, so that it is to be looked at.
+    pub(in crate::engine) fn asked(&mut self, id: &Id, asked: &Asked<'_>, now: Instant) -> bool {
         let Asked { uid, asks, attached, paused, seen_under, created } = *asked;
         self.await_token(id, asks.token_of.as_deref());
         if asks.token_of.is_some() || matches!(asks.pull, Some(Ok(_))) {
@@ -62,7 +63,10 @@ impl Accounts {
         } else {
             self.notes.remove(id);
         }
-        let Some(Ok(selection)) = &asks.pull else { return self.unasked(id, now) };
+        let Some(Ok(selection)) = &asks.pull else {
+            self.unasked(id, now);
+            return false;
+        };
         let claims = self.claims.entry(Arc::clone(&id.namespace)).or_default();
         let key = (Arc::clone(&id.name), Asker::Object(id.group));
         let same = claims.get_mut(&key).filter(|claim| claim.uid == uid && claim.selection == *selection);
@@ -70,13 +74,14 @@ impl Accounts {
         let is_active = !paused && (attached || was_active);
         if let Some(claim) = same {
             claim.is_active = is_active;
-            if is_active == was_active {
-                return;
+            if is_active != was_active {
+                self.judge_all(Some(&id.namespace), now);
             }
-        } else {
-            claims.insert(key, Claim { uid, selection: selection.clone(), is_active, told: true });
+            return false;
         }
+        claims.insert(key, Claim { uid, selection: selection.clone(), is_active, told: true });
         self.judge_all(Some(&id.namespace), now);
+        !is_active && !paused
     }
 
     /// An object is gone, or asks for nothing any more.
@@ -94,14 +99,17 @@ impl Accounts {
         self.unasked(id, now);
     }
 
-    /// What an object asks for is honoured from now on, and its Secret is right.
-    pub(in crate::engine) fn activate(&mut self, id: &Id, now: Instant) {
+    /// What an object asks for is honoured from now on, and its Secret is right. False where it passed by as something else since
+    /// then, or went, or did not pass by yet.
+    pub(in crate::engine) fn activate(&mut self, id: &Id, uid: Uid, selection: &Selection, now: Instant) -> bool {
         let key = (Arc::clone(&id.name), Asker::Object(id.group));
         let claim = self.claims.get_mut(&id.namespace).and_then(|claims| claims.get_mut(&key));
-        if claim.is_some_and(|claim| !std::mem::replace(&mut claim.is_active, true)) {
+        let Some(claim) = claim.filter(|claim| claim.uid == uid && claim.selection == *selection) else { return false };
+        if !std::mem::replace(&mut claim.is_active, true) {
             self.stirred = true;
             self.judge_all(Some(&id.namespace), now);
         }
+        true
     }
 
     /// What an object's status says of it now.

@@ -65,7 +65,7 @@ impl World {
 
     fn ask_and_honour(&mut self, secret: &str) {
         self.ask(secret, secret, false);
-        self.accounts.activate(&id(secret), self.now);
+        assert!(self.accounts.activate(&id(secret), Uid::of(secret), &Selection::All, self.now));
     }
 
     /// Does every job that there is, as the worker would; answers which accounts were written.
@@ -118,7 +118,11 @@ fn accounts_get_what_is_honoured_whenever_they_come() {
     world.put("before", &["other"], "");
     world.ask("registry", "u", false);
     assert!(world.work().is_empty(), "not honoured yet");
-    world.accounts.activate(&id("registry"), world.now);
+    assert!(!world.accounts.activate(&id("registry"), Uid::of("other"), &Selection::All, world.now));
+    let others = Selection::Names(BTreeSet::from(["x".to_owned()]));
+    assert!(!world.accounts.activate(&id("registry"), Uid::of("u"), &others, world.now), "it is not what it was");
+    assert!(world.work().is_empty());
+    assert!(world.accounts.activate(&id("registry"), Uid::of("u"), &Selection::All, world.now));
     assert_eq!(world.work(), ["before"]);
     world.put("after", &[], "");
     assert_eq!(world.work(), ["after"]);
@@ -144,6 +148,8 @@ fn what_nobody_asks_for_goes_once_every_object_is_known() {
     world.accounts.forgot(&id("registry"), world.now);
     assert_eq!(world.work(), ["default"]);
     assert_eq!(world.entries("default"), ["other"]);
+    let late = world.accounts.activate(&id("registry"), Uid::of("registry"), &Selection::All, world.now);
+    assert!(!late && world.work().is_empty(), "a worker that had it asks for nobody");
 }
 
 #[test]
