@@ -241,17 +241,15 @@ impl Engine {
             }
             (Event::Answered, _) => return,
         }
-        self.work.notify_one();
-        self.deadline.notify_one();
-        self.account_work.notify_one();
         if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {
             let is_on = self.context.settings.attaches;
             let known = is_on && self.state().objects_are_known() && self.context.cluster_claims.borrow().is_some();
             self.accounts().objects_are_known(known, now);
-        }
-        if matches!(event, Event::Synced { .. } | Event::Lost { .. }) {
             self.listed.notify_waiters();
         }
+        self.work.notify_one();
+        self.deadline.notify_one();
+        self.accounts_stirred();
     }
 
     /// One worker.

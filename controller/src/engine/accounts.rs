@@ -88,7 +88,7 @@ type Names = Box<[Box<str>]>;
 enum Step {
     Rest,
     Queued,
-    Running { again: bool },
+    Running,
 }
 
 struct Failing {
@@ -148,6 +148,7 @@ impl Accounts {
         let mut fresh = Account::new(seen, round);
         let mut is_news = true;
         if let Some(known) = self.account_mut(&name) {
+            fresh.step = known.step;
             if known.uid == fresh.uid {
                 known.round = round;
                 if known.resource_version >= fresh.resource_version {
@@ -155,13 +156,8 @@ impl Accounts {
                     return Vec::new();
                 }
                 is_news = known.allows != fresh.allows;
-                fresh.step = known.step;
                 fresh.had = std::mem::take(&mut known.had);
             } else {
-                fresh.step = match known.step {
-                    Step::Running { .. } => Step::Running { again: true },
-                    step => step,
-                };
                 self.failing.remove(&name);
                 self.answers.remove(&name);
                 self.stirred = true;

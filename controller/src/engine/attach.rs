@@ -100,10 +100,15 @@ impl Engine {
                 self.state().try_again(&waiters, now);
                 self.work.notify_one();
             }
-            self.account_work.notify_one();
-            self.account_deadline.notify_one();
+            self.accounts_stirred();
         };
         follow(self.context.client.clone(), source, sink).await;
+    }
+
+    /// There may be work for those who attend accounts, now or at a time that they do not know yet.
+    pub(super) fn accounts_stirred(&self) {
+        self.account_work.notify_one();
+        self.account_deadline.notify_one();
     }
 
     /// What an object that passes by asks of them.
@@ -142,7 +147,7 @@ impl Engine {
         if !self.accounts().activate(id, request.short_uid(), selection, Instant::now()) {
             return Some(unfinished());
         }
-        self.account_work.notify_one();
+        self.accounts_stirred();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let changed = self.accounts_changed.notified();
@@ -204,8 +209,7 @@ impl Engine {
             }
             let now = Instant::now();
             self.accounts().done(&job, done, (self.context.jitter)(), now);
-            self.account_work.notify_one();
-            self.account_deadline.notify_one();
+            self.accounts_stirred();
             self.accounts_changed.notify_waiters();
             self.tell_of_accounts(now);
         }
@@ -305,8 +309,7 @@ impl Engine {
                 accounts.asked_by_cluster(asked, now);
                 accounts.objects_are_known(known, now);
                 drop(accounts);
-                self.account_work.notify_one();
-                self.account_deadline.notify_one();
+                self.accounts_stirred();
                 self.tell_of_accounts(now);
             }
             if claims.changed().await.is_err() {

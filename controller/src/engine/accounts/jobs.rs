@@ -63,7 +63,7 @@ impl Accounts {
                 self.idle(&name.0);
                 continue;
             }
-            account.step = Step::Running { again: false };
+            account.step = Step::Running;
             let add = self.wanted(&name).filter(|(_, active)| *active).map(|(secret, _)| Arc::clone(secret)).collect();
             let keep = self.objects_known.then(|| self.wanted(&name).map(|(secret, _)| Arc::clone(secret)).collect());
             let is_answer = self.missing(&name).any(|(_, was_there)| was_there);
@@ -166,16 +166,13 @@ impl Accounts {
             return;
         }
         let Some(account) = self.account_mut(name) else { return };
-        match &mut account.step {
-            Step::Rest => {
-                account.step = Step::Queued;
-                self.queue.insert(name.clone());
-                let busy = self.busy.entry(Arc::clone(&name.0)).or_default();
-                self.stirred |= *busy == 0;
-                *busy += 1;
-            }
-            Step::Queued => {}
-            Step::Running { again } => *again = true,
+        // Whoever works on it looks again when that is done.
+        if account.step == Step::Rest {
+            account.step = Step::Queued;
+            self.queue.insert(name.clone());
+            let busy = self.busy.entry(Arc::clone(&name.0)).or_default();
+            self.stirred |= *busy == 0;
+            *busy += 1;
         }
     }
 
