@@ -210,9 +210,8 @@ impl Api {
     /// # Errors
     ///
     /// The server said no or nothing. That it is not there is none.
-    pub async fn delete_unchanged(&self, path: &str, uid: &str, resource_version: u64) -> Result<(), ApiError> {
-        let version = resource_version.to_string();
-        self.delete_if(path, &serde_json::json!({"uid": uid, "resourceVersion": version})).await
+    pub async fn delete_unchanged(&self, path: &str, uid: &str, resource_version: &str) -> Result<(), ApiError> {
+        self.delete_if(path, &serde_json::json!({"uid": uid, "resourceVersion": resource_version})).await
     }
 
     async fn delete_if(&self, path: &str, preconditions: &serde_json::Value) -> Result<(), ApiError> {

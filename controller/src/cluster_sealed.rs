@@ -24,11 +24,11 @@ use tokio::time::{Instant, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::collection::secrets;
 use crate::guard::Guard;
 use crate::keys::{HeldKeys, Needs};
 use crate::metrics::Metrics;
 use crate::pull_claims::{Claims, Hindrances};
-use crate::secrets::secrets;
 use crate::settings::Clock;
 use crate::watch::{Accept, Event, NOT_SERVED, Source, follow};
 use state::{Collection, Rules, State};

@@ -25,11 +25,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::collection::secrets;
 use crate::guard::Guard;
 use crate::keys::{HeldKeys, Needs, Published};
 use crate::metrics::Metrics;
 use crate::pull_claims::{Claims, Hindrances};
-use crate::secrets::secrets;
 use crate::watch::{Accept, Event, NOT_SERVED, Source, follow};
 use accounts::Accounts;
 use state::{Done, Job, Kind, State};

@@ -124,13 +124,3 @@ struct ObjectOfUid {
 struct UidMetadata {
     uid: String,
 }
-
-/// The collection of the Secrets of a namespace.
-fn secrets(namespace: &str) -> String {
-    format!("/api/v1/namespaces/{namespace}/secrets")
-}
-
-/// The collection of the ConfigMaps of a namespace.
-fn config_maps(namespace: &str) -> String {
-    format!("/api/v1/namespaces/{namespace}/configmaps")
-}

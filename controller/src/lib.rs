@@ -4,6 +4,7 @@ pub mod api;
 pub mod args;
 pub mod client;
 pub mod cluster_sealed;
+mod collection;
 pub mod engine;
 pub mod guard;
 pub mod http;

@@ -7,6 +7,7 @@ use kseal_core::reconcile::{LiveSecret, Policy, Request, Retry, Trouble, Uid, bo
 use kseal_crypto::Plaintext;
 
 use crate::api::{Api, ApiError, PatchKind, RefusalHint};
+use crate::collection::secrets;
 use crate::metrics::Metrics;
 
 /// So often a Secret that changes under our hands is looked at again at once; then it waits its turn.
@@ -139,14 +140,6 @@ pub(crate) fn trouble(error: &ApiError) -> Refused {
 pub(crate) fn unreadable() -> Trouble {
     let text = "the API server's answer cannot be read".to_owned();
     Trouble::Api { category: "server", text, retry: Retry::Backoff }
-}
-
-/// The collection of Secrets.
-pub(crate) fn secrets(namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) => format!("/api/v1/namespaces/{namespace}/secrets"),
-        None => "/api/v1/secrets".to_owned(),
-    }
 }
 
 fn secret(request: &Request) -> String {

@@ -21,9 +21,9 @@ use tokio::time::{Instant, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::collection::{secrets, service_accounts};
 use crate::guard::Guard;
 use crate::metrics::Metrics;
-use crate::secrets::secrets;
 use crate::settings::Clock;
 use crate::watch::{Accept, Event, Source, follow};
 use state::{Kind, Now, State};
@@ -255,14 +255,7 @@ fn source(kind: Kind, namespace: Option<&str>) -> Source {
     let (path, accept, label) = match kind {
         Kind::Objects => (status::collection(namespace), Accept::Full, None),
         Kind::Secrets => (secrets(namespace), Accept::Metadata, Some(names::TOKEN_OF.to_owned())),
-        Kind::Accounts => (accounts(namespace), Accept::Metadata, None),
+        Kind::Accounts => (service_accounts(namespace), Accept::Metadata, None),
     };
     Source { path, label_selector: label, field_selector: None, accept }
-}
-
-fn accounts(namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) => format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
-        None => "/api/v1/serviceaccounts".to_owned(),
-    }
 }

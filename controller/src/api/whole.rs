@@ -7,7 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use kseal_core::tokens::{Issued, WholeSecret};
 use zeroize::Zeroizing;
 
-use super::{Api, ApiError, METADATA};
+use super::{Api, ApiError};
 
 const JSON: &str = "application/json";
 
@@ -26,14 +26,5 @@ impl Api {
         let request = Request::post(path).header(ACCEPT, JSON).header(CONTENT_TYPE, JSON);
         let answer = self.send(request, Bytes::from_owner(body)).await?;
         Issued::read(&answer).ok_or(ApiError::Unanswered)
-    }
-
-    /// Deletes an object, if it is still that one in that version.
-    pub(crate) async fn delete_version(&self, path: &str, uid: &str, version: &str) -> Result<(), ApiError> {
-        let options = serde_json::json!({
-            "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid, "resourceVersion": version},
-        });
-        let request = Request::delete(path).header(ACCEPT, METADATA).header(CONTENT_TYPE, JSON);
-        self.send(request, options.to_string().into()).await.map(drop)
     }
 }

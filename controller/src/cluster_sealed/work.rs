@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::Sealing;
 use super::state::{Job, Task, Values, Written};
 use crate::api::PatchKind;
-use crate::secrets::{Refused, SecretWriter, TERMINATING, secrets};
+use crate::collection::secrets;
+use crate::secrets::{Refused, SecretWriter, TERMINATING};
 
 impl Sealing {
     pub(super) async fn finish(&self, job: Job) {
@@ -111,7 +112,7 @@ impl Sealing {
     async fn remove(&self, request: &ClusterRequest, namespace: &str, uid: &str, resource_version: u64) -> bool {
         let path = format!("{}/{}", secrets(Some(namespace)), request.name);
         self.sealer.metrics.secret_written("delete");
-        match self.sealer.api.delete_unchanged(&path, uid, resource_version).await {
+        match self.sealer.api.delete_unchanged(&path, uid, &resource_version.to_string()).await {
             Ok(()) => {
                 tracing::info!(
                     namespace,

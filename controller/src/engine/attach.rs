@@ -16,6 +16,7 @@ use super::Engine;
 use super::accounts::{AccountDone, AccountJob, Accounts, Asked, Place, Standing, unfinished};
 use super::table::Id;
 use crate::api::PatchKind;
+use crate::collection::service_accounts;
 use crate::guard::seconds;
 use crate::secrets::{Refused, trouble, unreadable};
 use crate::watch::{Accept, Event, Source, follow};
@@ -65,7 +66,7 @@ impl Engine {
 
     async fn follow_accounts(&self, place: Place) {
         let source = Source {
-            path: accounts(place.as_deref()),
+            path: service_accounts(place.as_deref()),
             label_selector: None,
             field_selector: None,
             accept: Accept::Full,
@@ -179,7 +180,7 @@ impl Engine {
             self.checked(request).map_err(|trouble| (trouble, None))?;
         }
         // Read now, and not what is in mind of it: a consent that was taken back is none.
-        let path = format!("{}/{name}", accounts(Some(&request.namespace)));
+        let path = format!("{}/{name}", service_accounts(Some(&request.namespace)));
         let account = match self.context.api.get(&path).await {
             Ok(body) => Account::read(&body).ok_or_else(|| (unreadable(), None))?,
             Err(error) if error.code() == 404 => return Err((Trouble::AccountMissing(name), None)),
@@ -217,7 +218,7 @@ impl Engine {
 
     /// Makes one account as it shall be.
     async fn change(&self, job: &AccountJob) -> AccountDone {
-        let path = format!("{}/{}", accounts(Some(&job.name.0)), job.name.1);
+        let path = format!("{}/{}", service_accounts(Some(&job.name.0)), job.name.1);
         let add: BTreeSet<&str> = job.add.iter().map(AsRef::as_ref).collect();
         let keep = |secret: &str| job.keep.as_ref().is_none_or(|keep| keep.contains(secret));
         for _ in 0..TRIES {
@@ -355,12 +356,4 @@ fn failed((trouble, after): Refused) -> AccountDone {
     let category = trouble.category();
     let passing = matches!(category, "unreachable" | "conflict" | "throttled" | "server");
     AccountDone::Failed { trouble, passing, after }
-}
-
-/// The collection of ServiceAccounts.
-fn accounts(namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) => format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
-        None => "/api/v1/serviceaccounts".to_owned(),
-    }
 }

@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Done, Engine, Job};
 use crate::api::{ApiError, PatchKind};
+use crate::collection::events;
 use crate::secrets::{Made, Refused, SecretWriter, TERMINATING, trouble, unreadable};
 
 /// That the server is not well is told only where it did not help to try again so often.
@@ -221,7 +222,7 @@ impl Engine {
         if let Some(event) = event::Event::of(request, outcome, repaired) {
             let unique = format!("{:x}", now.as_nanosecond());
             let body = event.body(request, &unique, &seconds);
-            let path = format!("/api/v1/namespaces/{}/events", request.namespace);
+            let path = events(&request.namespace);
             self.context.metrics.event_written();
             // An event that is lost is no reason to do the work again.
             drop(self.context.api.create(&path, Zeroizing::new(body.into_bytes())).await);

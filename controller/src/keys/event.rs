@@ -5,6 +5,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::api::{Api, ApiError};
+use crate::collection::events;
 use crate::metrics::Metrics;
 
 /// What is told of one object. Events are never changed and never repeated: each is one POST.
@@ -48,5 +49,5 @@ async fn post(api: &Api, namespace: &str, now: Timestamp, told: &Told<'_>) -> Re
         "count": 1,
     });
     let body = Zeroizing::new(event.to_string().into_bytes());
-    api.create(&format!("/api/v1/namespaces/{namespace}/events"), body).await.map(drop)
+    api.create(&events(namespace), body).await.map(drop)
 }

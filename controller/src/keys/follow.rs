@@ -10,7 +10,8 @@ use kube::Client;
 use tokio::sync::watch;
 
 use super::holder::Holder;
-use super::{HeldKeys, KeySettings, Origin, secrets};
+use super::{HeldKeys, KeySettings, Origin};
+use crate::collection::secrets;
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 
@@ -29,7 +30,7 @@ pub async fn follow(
         let (label_selector, field_selector) =
             if parameter == "labelSelector" { (Some(selector), None) } else { (None, Some(selector)) };
         let source =
-            Source { path: secrets(&settings.namespace), label_selector, field_selector, accept: Accept::Full };
+            Source { path: secrets(Some(&settings.namespace)), label_selector, field_selector, accept: Accept::Full };
         let holder = &holder;
         let sink = move |event: Event<'_>| {
             // What was taken in before a panic elsewhere still holds: each event is taken in whole.

@@ -10,7 +10,7 @@ use kube::Client;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::config_maps;
+use crate::collection::config_maps;
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 

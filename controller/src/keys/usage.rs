@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::keep::seconds;
-use super::{HeldKeys, Published, config_maps};
+use super::{HeldKeys, Published};
 use crate::api::{Api, ApiError, PatchKind};
+use crate::collection::config_maps;
 use crate::metrics::Metrics;
 use crate::settings::Clock;
 

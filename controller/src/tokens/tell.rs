@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Tokens;
 use crate::api::PatchKind;
+use crate::collection::events;
 use crate::secrets::trouble;
 
 impl Tokens {
@@ -35,7 +36,7 @@ impl Tokens {
         }
         if let Some(event) = event {
             let body = event.body(object, &format!("{:x}", now.as_nanosecond()), &seconds);
-            let path = format!("/api/v1/namespaces/{}/events", object.namespace);
+            let path = events(&object.namespace);
             self.keeper.metrics.event_written();
             // An event that is lost is no reason to do the work again.
             drop(self.keeper.api.create(&path, Zeroizing::new(body.into_bytes())).await);

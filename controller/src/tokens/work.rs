@@ -12,11 +12,12 @@ use kseal_core::tokens::{
 };
 use serde_json::value::RawValue;
 
+use super::Tokens;
 use super::state::{Done, Finished, Job, Settled};
-use super::{Tokens, accounts};
 use crate::api::{ApiError, PatchKind, RefusalHint};
+use crate::collection::{secrets, service_accounts};
 use crate::pages::{Page, page};
-use crate::secrets::{TERMINATING, secrets, trouble, unreadable};
+use crate::secrets::{TERMINATING, trouble, unreadable};
 
 /// So many steps are taken at once. The longest way has five; more come of others who write at the same time.
 const STEPS: u32 = 12;
@@ -170,7 +171,7 @@ impl Tokens {
     /// The ServiceAccount; none if it is not there.
     async fn account(&self, object: &TokenObject) -> Result<Option<Account>, Refused> {
         let Some(spec) = &object.spec else { return Ok(None) };
-        let path = format!("{}/{}", accounts(Some(&object.namespace)), spec.service_account_name);
+        let path = format!("{}/{}", service_accounts(Some(&object.namespace)), spec.service_account_name);
         match self.keeper.api.get_metadata(&path).await {
             Ok(body) => Account::read(&body).map(Some).ok_or_else(|| (unreadable().into(), None)),
             Err(error) if error.code() == 404 => Ok(None),
@@ -207,11 +208,11 @@ impl Tokens {
             Step::Delete(secret) => {
                 let path = format!("{}/{}", secrets(Some(&secret.namespace)), secret.name);
                 self.keeper.metrics.secret_written("delete");
-                let deleted = self.keeper.api.delete_version(&path, &secret.uid, &secret.resource_version).await;
+                let deleted = self.keeper.api.delete_unchanged(&path, &secret.uid, &secret.resource_version).await;
                 let (namespace, name) = (&*object.namespace, &*secret.name);
                 tracing::debug!(namespace, name, done = deleted.is_ok(), "deleting a Secret whose time is over");
                 // What goes in its time is no answer to anybody.
-                Self::taken(deleted.map(drop)).map(|_| Taken::LookAgain { written: false })
+                Self::taken(deleted).map(|_| Taken::LookAgain { written: false })
             }
         };
         if matches!(taken, Ok(Taken::LookAgain { written: true })) {
@@ -233,7 +234,7 @@ impl Tokens {
         let (Some(account), Some(spec), Some(published)) = (view.account, &view.object.spec, view.published) else {
             return Ok(Taken::LookAgain { written: false });
         };
-        let of_namespace = accounts(Some(&view.object.namespace));
+        let of_namespace = service_accounts(Some(&view.object.namespace));
         let path = format!("{of_namespace}/{}/token", spec.service_account_name);
         let request = body::token_request(view.object, &account.uid, published);
         match self.keeper.api.request_token(&path, request).await {

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::read::FoundConfigMap;
 use super::{Fault, Keeping, seconds};
+use crate::collection::secrets;
 use crate::keys::secret::SecretText;
-use crate::keys::secrets;
 
 /// The identity and its seed, from which a Secret that was deleted by mistake is made again.
 pub(super) struct HeldIdentity {
@@ -46,7 +46,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         config_map: Option<&FoundConfigMap>,
     ) -> Result<bool, Fault> {
         const STEP: &str = "reading the Secret kseal-identity";
-        let path = format!("{}/{}", secrets(self.namespace()), names::IDENTITY);
+        let path = format!("{}/{}", secrets(Some(self.namespace())), names::IDENTITY);
         match self.keeper.api.get(&path).await {
             Ok(body) => {
                 let (identity, uid) = HeldIdentity::read(&body).map_err(Fault::Identity)?;
@@ -88,7 +88,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
             immutable: Some(true),
             items: &[(SEED, identity.seed.as_slice()), (CREATED_AT, created_at.as_bytes())],
         };
-        let answer = self.keeper.api.create(&secrets(self.namespace()), body.to_json()).await;
+        let answer = self.keeper.api.create(&secrets(Some(self.namespace())), body.to_json()).await;
         // Kept whatever the answer: if it was made all the same, it is found next time.
         self.identity = Some(identity);
         self.is_identity_new = true;

@@ -13,7 +13,8 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::{Fault, Keeping, seconds};
-use crate::keys::{HeldKeys, secrets};
+use crate::collection::secrets;
+use crate::keys::HeldKeys;
 
 /// A new native key, until it or another one of its name is seen in the cluster: a request that was in doubt is repeated
 /// with the same key.
@@ -128,7 +129,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         label: &'static str,
         body: Zeroizing<Vec<u8>>,
     ) -> Result<bool, Fault> {
-        match self.keeper.api.create(&secrets(self.namespace()), body).await {
+        match self.keeper.api.create(&secrets(Some(self.namespace())), body).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == 409 => match self.is_key_secret(secret, label).await {
                 Ok(is_key) => Ok(is_key),

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 use super::read::FoundConfigMap;
 use super::{Fault, Keeping, Next, seconds};
 use crate::api::{ApiError, PatchKind};
-use crate::keys::{HeldKeys, config_maps};
+use crate::collection::config_maps;
+use crate::keys::HeldKeys;
 
 /// A writer that keeps changing the publication gets one answer in this time.
 const ANSWER_EVERY: Duration = Duration::from_secs(30);

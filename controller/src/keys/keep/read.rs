@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::{Fault, Keeping};
 use crate::api::ApiError;
+use crate::collection::{config_maps, secrets};
 use crate::keys::published::ConfigMap;
-use crate::keys::{HeldKeys, Origin, Versions, cluster_uid, config_maps, secrets};
+use crate::keys::{HeldKeys, Origin, Versions, cluster_uid};
 use crate::pages::{Page, page};
 
 /// The ConfigMap of the published bundle.
@@ -83,7 +84,7 @@ impl<R> Keeping<R> {
         let mut found = BTreeMap::new();
         let mut token = String::new();
         loop {
-            let path = page(&secrets(self.namespace()), PAGE, Some((parameter, &selector)), &token);
+            let path = page(&secrets(Some(self.namespace())), PAGE, Some((parameter, &selector)), &token);
             let body = self.keeper.api.list_metadata(&path).await;
             let body = body.map_err(|error| Fault::Api(STEP, error))?;
             let page: Page<Object> = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
@@ -101,7 +102,7 @@ impl<R> Keeping<R> {
 
     /// Whether a Secret of that name is one that the watches show.
     pub(super) async fn is_key_secret(&self, name: &str, label: &'static str) -> Result<bool, ApiError> {
-        let body = self.keeper.api.get_metadata(&format!("{}/{name}", secrets(self.namespace()))).await?;
+        let body = self.keeper.api.get_metadata(&format!("{}/{name}", secrets(Some(self.namespace())))).await?;
         let labelled: Option<Labelled> = serde_json::from_slice(&body).ok();
         Ok(labelled.is_some_and(|secret| secret.metadata.labels.contains_key(label)))
     }
