@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kseal_core::reconcile::{
-    Digest, Group, Observed, Policy, Request, Retry, Trouble, Uid, event, forbidden, ownership, status,
+    Digest, Group, Observed, Policy, Request, Retry, Trouble, Uid, event_of, forbidden, ownership, status,
 };
 use kseal_crypto::{Plaintext, Work, Zeroizing};
 use tokio::task::spawn_blocking;
@@ -219,9 +219,9 @@ impl Engine {
                 return Err(Some(trouble(&error).1.unwrap_or_default()));
             }
         }
-        if let Some(event) = event::Event::of(request, outcome, repaired) {
+        if let Some(event) = event_of(request, outcome, repaired) {
             let unique = format!("{:x}", now.as_nanosecond());
-            let body = event.body(request, &unique, &seconds);
+            let body = event.body(&unique, &seconds);
             let path = events(&request.namespace);
             self.context.metrics.event_written();
             // An event that is lost is no reason to do the work again.

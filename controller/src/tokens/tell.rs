@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kseal_core::tokens::{Event, TokenObject, status};
+use kseal_core::tokens::{self, TokenObject, status};
 use zeroize::Zeroizing;
 
 use super::Tokens;
@@ -21,7 +21,7 @@ impl Tokens {
     ) -> Result<(), Option<Duration>> {
         let now = (self.keeper.clock)();
         let seconds = crate::keys::seconds(now);
-        let event = Event::of(object, outcome, repaired);
+        let event = tokens::event_of(object, outcome, repaired);
         if let Some(body) = status::patch(object, outcome, &seconds) {
             let path = format!("{}/{}/status", status::collection(Some(&object.namespace)), object.name);
             self.keeper.metrics.status_written();
@@ -35,7 +35,7 @@ impl Tokens {
             }
         }
         if let Some(event) = event {
-            let body = event.body(object, &format!("{:x}", now.as_nanosecond()), &seconds);
+            let body = event.body(&format!("{:x}", now.as_nanosecond()), &seconds);
             let path = events(&object.namespace);
             self.keeper.metrics.event_written();
             // An event that is lost is no reason to do the work again.

@@ -4,6 +4,8 @@
 //! No YAML, no client, no clock: values in, values out.
 
 pub mod bundle;
+mod condition;
+mod event;
 pub mod key_secret;
 pub mod keys;
 pub mod lease;
@@ -24,6 +26,7 @@ mod testing;
 pub mod tokens;
 
 pub use bundle::{Bundle, BundleError};
+pub use event::Event;
 pub use key_secret::{KeySecret, KeySecretError};
 pub use object::{Format, MAX_OBJECT_BYTES, SealedObject, WARN_OBJECT_BYTES};
 pub use object_ref::{Moved, ObjectRef};

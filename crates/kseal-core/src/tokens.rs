@@ -22,7 +22,7 @@ pub mod status;
 mod step;
 
 pub use account::Account;
-pub use event::Event;
+pub use event::event_of;
 pub use issued::Issued;
 pub use items::{Surroundings, pem};
 pub use object::TokenObject;

@@ -5,6 +5,7 @@ use kseal_api::names;
 use serde_json::json;
 
 use super::{Group, Request, Trouble, status::Outcome};
+use crate::Event;
 
 /// Longer notes are refused by the API server.
 const MAX_MESSAGE: usize = 1_000;
@@ -13,63 +14,42 @@ const MAX_MESSAGE: usize = 1_000;
 const UPSTREAM_IMMUTABLE: &str = "the target Secret is immutable. Once a Secret is marked as immutable, it is not possible \
      to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret.";
 
-/// An event about one object.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Event {
-    warning: bool,
-    reason: &'static str,
-    message: String,
+/// What to tell of an outcome. `repaired`: someone else had changed the Secret.
+#[must_use]
+pub fn event_of(request: &Request, outcome: &Outcome<'_>, repaired: bool) -> Option<Event> {
+    let before = request.status.failure(request.group);
+    let (warning, reason, message) = match outcome {
+        Outcome::Wrong { trouble, .. } | Outcome::Right { pending: Some(trouble), .. } => {
+            if before.is_some_and(|(before, _)| before == trouble.reason()) {
+                return None;
+            }
+            let (reason, message) = words(request, trouble);
+            (true, reason, message)
+        }
+        Outcome::Right { .. } if before.is_some() => {
+            let (reason, message) = success(request.group);
+            (false, reason, message.into())
+        }
+        Outcome::Right { .. } if repaired => {
+            (false, "Repaired", "the Secret had been changed or deleted, and is right again".into())
+        }
+        Outcome::Right { .. } => return None,
+    };
+    let component = match request.group {
+        Group::Native => names::CONTROLLER,
+        Group::Upstream => "sealed-secrets",
+    };
+    let involved = json!({
+        "apiVersion": request.group.api_version(), "kind": names::SEALED_SECRET, "namespace": request.namespace,
+        "name": request.name, "uid": request.uid, "resourceVersion": request.resource_version,
+    });
+    Some(Event { involved, component, warning, reason, message })
 }
 
-impl Event {
-    /// What to tell of an outcome. `repaired`: someone else had changed the Secret.
-    #[must_use]
-    pub fn of(request: &Request, outcome: &Outcome<'_>, repaired: bool) -> Option<Self> {
-        let before = request.status.failure(request.group);
-        match outcome {
-            Outcome::Wrong { trouble, .. } | Outcome::Right { pending: Some(trouble), .. } => {
-                let (reason, message) = words(request, trouble);
-                let told = before.is_some_and(|(before, _)| before == trouble.reason());
-                (!told).then_some(Self { warning: true, reason, message })
-            }
-            Outcome::Right { .. } if before.is_some() => Some(Self::success(request.group)),
-            Outcome::Right { .. } if repaired => Some(Self {
-                warning: false,
-                reason: "Repaired",
-                message: "the Secret had been changed or deleted, and is right again".into(),
-            }),
-            Outcome::Right { .. } => None,
-        }
-    }
-
-    fn success(group: Group) -> Self {
-        let (reason, message) = match group {
-            Group::Native => ("Opened", "the Secret is right"),
-            Group::Upstream => ("Unsealed", "SealedSecret unsealed successfully"),
-        };
-        Self { warning: false, reason, message: message.into() }
-    }
-
-    /// The body of the event. `unique` tells events of one object apart; `now` is RFC 3339.
-    #[must_use]
-    pub fn body(&self, request: &Request, unique: &str, now: &str) -> String {
-        let component = match request.group {
-            Group::Native => names::CONTROLLER,
-            Group::Upstream => "sealed-secrets",
-        };
-        json!({
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": format!("{}.{unique}", request.name), "namespace": request.namespace},
-            "involvedObject": {
-                "apiVersion": request.group.api_version(), "kind": names::SEALED_SECRET, "namespace": request.namespace,
-                "name": request.name, "uid": request.uid, "resourceVersion": request.resource_version,
-            },
-            "type": if self.warning { "Warning" } else { "Normal" },
-            "reason": self.reason, "message": self.message,
-            "source": {"component": component}, "reportingComponent": component,
-            "firstTimestamp": now, "lastTimestamp": now, "count": 1,
-        })
-        .to_string()
+const fn success(group: Group) -> (&'static str, &'static str) {
+    match group {
+        Group::Native => ("Opened", "the Secret is right"),
+        Group::Upstream => ("Unsealed", "SealedSecret unsealed successfully"),
     }
 }
 
@@ -122,7 +102,7 @@ mod tests {
 
     fn right(request: &Request, repaired: bool) -> Option<&'static str> {
         let observed = Observed::new(request, "s1".into(), "2".into(), vec![]);
-        Event::of(
+        event_of(
             request,
             &Outcome::Right { observed: &observed, contested_by: None, compromised: &[], pending: None },
             repaired,
@@ -133,7 +113,7 @@ mod tests {
     #[test]
     fn only_changes_are_told() {
         for group in Group::ALL {
-            let wrong = |request: &Request| Event::of(request, &wrong(&Trouble::NotOwned), false);
+            let wrong = |request: &Request| event_of(request, &wrong(&Trouble::NotOwned), false);
             assert!(wrong(&request(group, &json!(null))).unwrap().warning);
             assert!(wrong(&failed(group, "NoKey")).is_some());
             assert!(wrong(&failed(group, "NotOwned")).is_none());
@@ -146,14 +126,14 @@ mod tests {
     #[test]
     fn upstreams_kind_has_upstreams_words_and_component() {
         let request = request(Group::Upstream, &json!(null));
-        let event = Event::of(&request, &wrong(&Trouble::NotOwned), false).unwrap();
-        let body: Value = serde_json::from_str(&event.body(&request, "1a", "2026-11-26T00:00:00Z")).unwrap();
+        let event = event_of(&request, &wrong(&Trouble::NotOwned), false).unwrap();
+        let body: Value = serde_json::from_str(&event.body("1a", "2026-11-26T00:00:00Z")).unwrap();
         assert_eq!(body["reason"], "ErrUpdateFailed");
         assert_eq!(body["message"], "Resource \"db\" already exists and is not managed by SealedSecret");
         assert_eq!(body["source"]["component"], "sealed-secrets");
         assert_eq!((&body["metadata"]["name"], &body["involvedObject"]["uid"]), (&json!("db.1a"), &json!("u1")));
         assert_eq!(right(&failed(Group::Upstream, "NoKey"), false), Some("Unsealed"));
-        let event = Event::of(&request, &wrong(&Trouble::Immutable), false).unwrap();
+        let event = event_of(&request, &wrong(&Trouble::Immutable), false).unwrap();
         let begins =
             "Error updating prod/db: the target Secret is immutable. Once a Secret is marked as immutable, it is not";
         assert!(event.message.starts_with(begins), "{}", event.message);

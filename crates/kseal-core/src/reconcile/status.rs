@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
-use super::{Digest, Group, LOGIC_VERSION, Request, Retry, Trouble, Uid};
+use super::{Digest, Group, LOGIC_VERSION, Request, Trouble, Uid};
+use crate::condition::{Condition, KSTATUS, MAX_MESSAGE, Seen as SeenCondition, cut, find, text};
 use crate::policy::SeenUnder;
 
 /// Upstream's schema has no field for the record, so it stands in a condition of its own, behind `Synced`, which
 /// upstream's printer columns expect to come first.
 pub const RECORD: &str = "kseal.dev/record";
 /// The reason of an object whose Secret is right, and whose values a compromised key opens.
-pub(super) const KEY_COMPROMISED: &str = "KeyCompromised";
-/// Longer messages are cut: some failures name every item.
-const MAX_MESSAGE: usize = 1_024;
+const KEY_COMPROMISED: &str = "KeyCompromised";
 
 /// What was done, for whom, by which logic. If it equals what is there, nothing has to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,13 +65,13 @@ pub struct Seen {
     pub seen_under: Option<SeenUnder>,
     /// What of them stands in a field of its own, of our own kind.
     told_needed: Vec<String>,
-    conditions: Vec<Map<String, Value>>,
+    conditions: Vec<SeenCondition>,
 }
 
 impl Seen {
     pub(super) fn read(group: Group, status: &RawValue) -> Self {
         let Ok(loose) = serde_json::from_str::<Loose>(status.get()) else { return Self::default() };
-        let conditions: Vec<Map<String, Value>> = serde_json::from_value(loose.conditions).unwrap_or_default();
+        let conditions: Vec<SeenCondition> = serde_json::from_value(loose.conditions).unwrap_or_default();
         let record: Value = match group {
             Group::Native => loose.observed,
             Group::Upstream => find(&conditions, RECORD)
@@ -98,15 +97,14 @@ impl Seen {
     /// Whether it says that a compromised key opened the object.
     pub(super) fn tells_of_compromised(&self, group: Group) -> bool {
         find(&self.conditions, main_condition(group))
-            .is_some_and(|condition| condition.get("reason").and_then(Value::as_str) == Some(KEY_COMPROMISED))
+            .is_some_and(|condition| text(condition, "reason") == KEY_COMPROMISED)
     }
 
     /// The reason and message with which the object was not right.
     #[must_use]
     pub fn failure(&self, group: Group) -> Option<(&str, &str)> {
         let condition = find(&self.conditions, main_condition(group))?;
-        let text = |name| condition.get(name).and_then(Value::as_str).unwrap_or_default();
-        (text("status") == "False").then(|| (text("reason"), text("message")))
+        (text(condition, "status") == "False").then(|| (text(condition, "reason"), text(condition, "message")))
     }
 }
 
@@ -125,10 +123,6 @@ struct Loose {
 #[serde(default)]
 struct Keys {
     keys: Vec<String>,
-}
-
-fn find<'c>(conditions: &'c [Map<String, Value>], type_: &str) -> Option<&'c Map<String, Value>> {
-    conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(type_))
 }
 
 const fn main_condition(group: Group) -> &'static str {
@@ -179,11 +173,9 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
     let seen = &request.status;
     let seen_under = seen_under(request);
     let ours = conditions(request, outcome, seen_under.as_ref());
-    let told = ours.iter().all(|wanted| wanted.told_by(find(&seen.conditions, wanted.type_)));
-    let gone = ["Ready", "Reconciling", "Stalled", "Synced", RECORD]
-        .into_iter()
-        .filter(|type_| ours.iter().all(|wanted| wanted.type_ != *type_))
-        .all(|type_| find(&seen.conditions, type_).is_none());
+    let told = ours.iter().all(|wanted| find(&seen.conditions, wanted.type_).is_some_and(|seen| is_told(wanted, seen)));
+    let gone = seen.conditions.iter().map(|condition| text(condition, "type")).filter(|type_| is_ours(type_));
+    let gone = gone.into_iter().all(|type_| ours.iter().any(|wanted| wanted.type_ == type_));
     let observed = match outcome {
         Outcome::Right { observed, .. } => Some(*observed),
         Outcome::Wrong { .. } => None,
@@ -194,12 +186,9 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
     if told && gone && current && same {
         return None;
     }
-    let rendered = ours.iter().map(|wanted| wanted.render(request, find(&seen.conditions, wanted.type_), now));
-    let known = |condition: &&Map<String, Value>| {
-        let type_ = condition.get("type").and_then(Value::as_str).unwrap_or_default();
-        !matches!(type_, "Ready" | "Reconciling" | "Stalled" | "Synced" | RECORD)
-    };
-    let foreign = seen.conditions.iter().filter(known).cloned().map(Value::Object);
+    let rendered = ours.iter().map(|wanted| render(request, wanted, now));
+    let foreign = seen.conditions.iter().filter(|condition| !is_ours(text(condition, "type")));
+    let foreign = foreign.cloned().map(Value::Object);
     let mut status = json!({
         "observedGeneration": request.generation,
         "conditions": rendered.chain(foreign).collect::<Vec<_>>(),
@@ -212,12 +201,8 @@ pub fn patch(request: &Request, outcome: &Outcome<'_>, now: &str) -> Option<Stri
     Some(json!({"metadata": {"uid": request.uid}, "status": status}).to_string())
 }
 
-/// A condition as it shall be.
-struct Wanted {
-    type_: &'static str,
-    holds: bool,
-    reason: &'static str,
-    message: String,
+fn is_ours(type_: &str) -> bool {
+    KSTATUS.contains(&type_) || matches!(type_, "Synced" | RECORD)
 }
 
 /// Where the policies are in doubt, what was known before stays.
@@ -229,7 +214,7 @@ fn seen_under(request: &Request) -> Option<SeenUnder> {
     SeenUnder::next(before, request.settled, &request.uid, request.generation, hash)
 }
 
-fn conditions(request: &Request, outcome: &Outcome<'_>, seen_under: Option<&SeenUnder>) -> Vec<Wanted> {
+fn conditions(request: &Request, outcome: &Outcome<'_>, seen_under: Option<&SeenUnder>) -> Vec<Condition> {
     let main = main_condition(request.group);
     match (outcome, request.group) {
         (Outcome::Right { contested_by, compromised, pending: None, .. }, Group::Native) => {
@@ -239,29 +224,26 @@ fn conditions(request: &Request, outcome: &Outcome<'_>, seen_under: Option<&Seen
             vec![right(main, "Unsealed", *contested_by, compromised), record(observed, seen_under)]
         }
         (Outcome::Right { pending: Some(trouble), .. } | Outcome::Wrong { trouble, .. }, group) => {
-            let mut message = trouble.message(group, &request.name);
-            cut(&mut message);
-            let wanted = |type_, holds, message| Wanted { type_, holds, reason: trouble.reason(), message };
-            let mut conditions = vec![wanted(main, false, message.clone())];
+            let message = cut(trouble.message(group, &request.name), MAX_MESSAGE);
             if group == Group::Native {
-                // kstatus: Stalled waits for someone, Reconciling goes on by itself.
-                let abnormal = if trouble.retry() == Retry::Backoff { "Reconciling" } else { "Stalled" };
-                conditions.push(wanted(abnormal, true, message));
-            } else if let Outcome::Right { observed, .. } = outcome {
-                conditions.push(record(observed, seen_under));
-            } else {
-                let keys = outcome.needed(request);
-                let is_empty = keys.is_empty() && seen_under.is_none();
-                let record = (!is_empty).then(|| wanted(RECORD, false, with(json!(Keys { keys }), seen_under)));
-                conditions.extend(record);
+                return Condition::not_ready(trouble.reason(), message, trouble.retry());
             }
-            conditions
+            let record = match outcome {
+                Outcome::Right { observed, .. } => Some(record(observed, seen_under)),
+                Outcome::Wrong { .. } => {
+                    let keys = outcome.needed(request);
+                    let is_empty = keys.is_empty() && seen_under.is_none();
+                    let text = || with(json!(Keys { keys }), seen_under);
+                    (!is_empty).then(|| Condition::new(RECORD, false, trouble.reason(), text()))
+                }
+            };
+            [Condition::new(main, false, trouble.reason(), message)].into_iter().chain(record).collect()
         }
     }
 }
 
-fn record(observed: &Observed, seen_under: Option<&SeenUnder>) -> Wanted {
-    Wanted { type_: RECORD, holds: true, reason: "Opened", message: with(json!(observed), seen_under) }
+fn record(observed: &Observed, seen_under: Option<&SeenUnder>) -> Condition {
+    Condition::new(RECORD, true, "Opened", with(json!(observed), seen_under))
 }
 
 /// A record as upstream's kind has it, in one text.
@@ -273,65 +255,41 @@ fn with(mut record: Value, seen_under: Option<&SeenUnder>) -> String {
 }
 
 /// Of two concerns the graver one gives the reason.
-fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>, compromised: &[&str]) -> Wanted {
-    let mut concerns = Vec::new();
-    if !compromised.is_empty() {
-        let keys = compromised.join(", ");
-        let message = format!(
+fn right(type_: &'static str, reason: &'static str, contested_by: Option<&str>, compromised: &[&str]) -> Condition {
+    let contested = |who| ("Contested", format!("{who} keeps changing the Secret; it is put right at most every 30 s"));
+    let concerns = opened_by_compromised(compromised).into_iter().chain(contested_by.map(contested));
+    Condition::right(type_, reason, concerns.collect())
+}
+
+/// The concern about compromised keys that opened an object, if any did.
+pub(super) fn opened_by_compromised(keys: &[&str]) -> Option<(&'static str, String)> {
+    let message = |keys: String| {
+        format!(
             "opened by a compromised key ({keys}): change the secret at its source and seal it anew; `kseal reencrypt` \
              does the latter"
-        );
-        concerns.push((KEY_COMPROMISED, message));
-    }
-    if let Some(who) = contested_by {
-        concerns.push(("Contested", format!("{who} keeps changing the Secret; it is put right at most every 30 s")));
-    }
-    let reason = concerns.first().map_or(reason, |(reason, _)| reason);
-    let messages: Vec<String> = concerns.into_iter().map(|(_, message)| message).collect();
-    let mut message = messages.join("; ");
-    cut(&mut message);
-    Wanted { type_, holds: true, reason, message }
+        )
+    };
+    (!keys.is_empty()).then(|| (KEY_COMPROMISED, message(keys.join(", "))))
 }
 
-pub(super) fn cut(message: &mut String) {
-    if message.len() > MAX_MESSAGE {
-        let end = (0..=MAX_MESSAGE - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
-        message.truncate(end);
-        message.push_str("...");
-    }
+/// Upstream never sets a reason: what it wrote stays as it is.
+fn is_told(wanted: &Condition, seen: &SeenCondition) -> bool {
+    let unreasoned = wanted.type_ == "Synced" && wanted.holds && !seen.contains_key("reason");
+    wanted.is_told_by(seen) || (unreasoned && wanted.is_said_by(seen))
 }
 
-impl Wanted {
-    const fn status(&self) -> &'static str {
-        if self.holds { "True" } else { "False" }
+fn render(request: &Request, wanted: &Condition, now: &str) -> Value {
+    let is_current = request.status.observed_generation == request.generation;
+    let seen = find(&request.status.conditions, wanted.type_);
+    if let Some(seen) = seen.filter(|seen| is_current && is_told(wanted, seen)) {
+        return Value::Object(seen.clone());
     }
-
-    /// Upstream never sets a reason: what it wrote stays as it is.
-    fn told_by(&self, seen: Option<&Map<String, Value>>) -> bool {
-        seen.is_some_and(|seen| {
-            let is = |name: &str, wanted: &str| seen.get(name).and_then(Value::as_str).unwrap_or_default() == wanted;
-            let unreasoned = self.type_ == "Synced" && self.holds && !seen.contains_key("reason");
-            is("status", self.status()) && is("message", &self.message) && (unreasoned || is("reason", self.reason))
-        })
+    let mut condition = wanted.render(seen, now);
+    match request.group {
+        Group::Native => condition["observedGeneration"] = json!(request.generation),
+        Group::Upstream => condition["lastUpdateTime"] = json!(now),
     }
-
-    fn render(&self, request: &Request, seen: Option<&Map<String, Value>>, now: &str) -> Value {
-        let current = request.status.observed_generation == request.generation;
-        if let Some(seen) = seen.filter(|_| current && self.told_by(seen)) {
-            return Value::Object(seen.clone());
-        }
-        let same = seen.filter(|seen| seen.get("status").and_then(Value::as_str) == Some(self.status()));
-        let transition = same.and_then(|seen| seen.get("lastTransitionTime")?.as_str()).unwrap_or(now);
-        let mut condition = json!({
-            "type": self.type_, "status": self.status(), "reason": self.reason, "message": self.message,
-            "lastTransitionTime": transition,
-        });
-        match request.group {
-            Group::Native => condition["observedGeneration"] = json!(request.generation),
-            Group::Upstream => condition["lastUpdateTime"] = json!(now),
-        }
-        condition
-    }
+    condition
 }
 
 /// The path of the collection, of one namespace or of all.

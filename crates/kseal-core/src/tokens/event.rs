@@ -5,53 +5,26 @@ use kseal_api::names;
 use serde_json::json;
 
 use super::TokenObject;
-use super::status::{Outcome, cut, failure};
+use super::status::{MAX_MESSAGE, Outcome, failure};
+use crate::Event;
+use crate::condition::cut;
 
-/// An event about one object.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Event {
-    warning: bool,
-    reason: &'static str,
-    message: String,
-}
-
-impl Event {
-    /// What to tell of an outcome. `repaired`: someone else had changed the Secrets.
-    #[must_use]
-    pub fn of(object: &TokenObject, outcome: &Outcome<'_>, repaired: bool) -> Option<Self> {
-        let before = failure(object);
-        match outcome {
-            Outcome::Wrong(obstacle) if before == Some(obstacle.reason()) => None,
-            Outcome::Wrong(obstacle) => {
-                Some(Self { warning: true, reason: obstacle.reason(), message: cut(obstacle.message(object)) })
-            }
-            Outcome::Right { .. } if before.is_some() => {
-                Some(Self { warning: false, reason: "Published", message: "the Secret holds a good token".into() })
-            }
-            Outcome::Right { .. } if repaired => Some(Self {
-                warning: false,
-                reason: "Repaired",
-                message: "a Secret had been changed or deleted, and all is right again".into(),
-            }),
-            Outcome::Right { .. } => None,
+/// What to tell of an outcome. `repaired`: someone else had changed the Secrets.
+#[must_use]
+pub fn event_of(object: &TokenObject, outcome: &Outcome<'_>, repaired: bool) -> Option<Event> {
+    let before = failure(object);
+    let (warning, reason, message) = match outcome {
+        Outcome::Wrong(obstacle) if before == Some(obstacle.reason()) => return None,
+        Outcome::Wrong(obstacle) => (true, obstacle.reason(), cut(obstacle.message(object), MAX_MESSAGE)),
+        Outcome::Right { .. } if before.is_some() => (false, "Published", "the Secret holds a good token".into()),
+        Outcome::Right { .. } if repaired => {
+            (false, "Repaired", "a Secret had been changed or deleted, and all is right again".into())
         }
-    }
-
-    /// The body of the event. `unique` tells events of one object apart; `now` is RFC 3339.
-    #[must_use]
-    pub fn body(&self, object: &TokenObject, unique: &str, now: &str) -> String {
-        json!({
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": format!("{}.{unique}", object.name), "namespace": object.namespace},
-            "involvedObject": {
-                "apiVersion": names::API_VERSION, "kind": names::SERVICE_ACCOUNT_TOKEN, "namespace": object.namespace,
-                "name": object.name, "uid": object.uid, "resourceVersion": object.resource_version,
-            },
-            "type": if self.warning { "Warning" } else { "Normal" },
-            "reason": self.reason, "message": self.message,
-            "source": {"component": names::CONTROLLER}, "reportingComponent": names::CONTROLLER,
-            "firstTimestamp": now, "lastTimestamp": now, "count": 1,
-        })
-        .to_string()
-    }
+        Outcome::Right { .. } => return None,
+    };
+    let involved = json!({
+        "apiVersion": names::API_VERSION, "kind": names::SERVICE_ACCOUNT_TOKEN, "namespace": object.namespace,
+        "name": object.name, "uid": object.uid, "resourceVersion": object.resource_version,
+    });
+    Some(Event { involved, component: names::CONTROLLER, warning, reason, message })
 }

@@ -1,15 +1,14 @@
 //! What the status of a `ServiceAccountToken` shall say, as kstatus reads it. Never the token.
 
 use kseal_api::names;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Obstacle, Record, TokenObject, rfc3339};
+use crate::condition::{self, Condition, KSTATUS, cut, find, text};
 use crate::policy::SeenUnder;
-use crate::reconcile::Retry;
 
 /// Longer messages are cut; the API server takes no longer notes of events.
-const MAX_MESSAGE: usize = 1_000;
-const OURS: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
+pub(super) const MAX_MESSAGE: usize = 1_000;
 
 /// What became of an object.
 pub enum Outcome<'o> {
@@ -29,18 +28,20 @@ pub enum Outcome<'o> {
 #[must_use]
 pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<String> {
     let seen = &object.status;
-    let conditions: Vec<Map<String, Value>> = seen.conditions.iter().filter_map(Value::as_object).cloned().collect();
+    let conditions: Vec<&condition::Seen> = seen.conditions.iter().filter_map(Value::as_object).collect();
     let is_current = seen.observed_generation == object.generation;
     let wanted = wanted(object, outcome);
     let rendered = wanted.iter().map(|wanted| {
-        let seen = find(&conditions, wanted.type_);
-        match seen.filter(|seen| is_current && wanted.is_told_by(seen)) {
-            Some(seen) => Value::Object(seen.clone()),
-            None => wanted.render(object.generation, seen, now),
+        let seen = find(conditions.iter().copied(), wanted.type_);
+        if let Some(seen) = seen.filter(|seen| is_current && wanted.is_told_by(seen)) {
+            return Value::Object(seen.clone());
         }
+        let mut condition = wanted.render(seen, now);
+        condition["observedGeneration"] = json!(object.generation);
+        condition
     });
-    let foreign = conditions.iter().filter(|condition| !OURS.contains(&text(condition, "type")));
-    let conditions: Vec<Value> = rendered.chain(foreign.cloned().map(Value::Object)).collect();
+    let foreign = conditions.iter().filter(|condition| !KSTATUS.contains(&text(condition, "type")));
+    let conditions: Vec<Value> = rendered.chain(foreign.map(|&it| Value::Object(it.clone()))).collect();
     let mut next = seen.clone();
     next.observed_generation = object.generation;
     next.conditions = conditions;
@@ -69,9 +70,8 @@ pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<S
 
 /// The reason that the status gives for a failure, if it tells of one.
 pub(super) fn failure(object: &TokenObject) -> Option<&str> {
-    let conditions = object.status.conditions.iter().filter_map(Value::as_object);
-    let mut failed = conditions.filter(|it| text(it, "type") == "Ready" && text(it, "status") == "False");
-    failed.next().map(|condition| text(condition, "reason"))
+    let ready = find(object.status.conditions.iter().filter_map(Value::as_object), "Ready")?;
+    (text(ready, "status") == "False").then(|| text(ready, "reason"))
 }
 
 /// The path of the collection, of one namespace or of all.
@@ -84,71 +84,19 @@ pub fn collection(namespace: Option<&str>) -> String {
     }
 }
 
-/// A condition as it shall be.
-struct Wanted {
-    type_: &'static str,
-    holds: bool,
-    reason: &'static str,
-    message: String,
-}
-
-fn wanted(object: &TokenObject, outcome: &Outcome<'_>) -> Vec<Wanted> {
-    let wanted = |type_, holds, reason, message| Wanted { type_, holds, reason, message };
+fn wanted(object: &TokenObject, outcome: &Outcome<'_>) -> Vec<Condition> {
+    let ready = |reason, message| vec![Condition::new("Ready", true, reason, message)];
     match outcome {
-        Outcome::Right { contested_by: None, .. } => {
-            vec![wanted("Ready", true, "Published", "the Secret holds a good token".to_owned())]
-        }
+        Outcome::Right { contested_by: None, .. } => ready("Published", "the Secret holds a good token".to_owned()),
         Outcome::Right { contested_by: Some(who), .. } => {
             let message = format!("{who} keeps changing the Secrets; they are put right at most every 30 s");
-            vec![wanted("Ready", true, "Contested", cut(message))]
+            ready("Contested", cut(message, MAX_MESSAGE))
         }
         Outcome::Wrong(obstacle) => {
-            let message = cut(obstacle.message(object));
-            // Stalled waits for someone, Reconciling goes on by itself.
-            let abnormal = if obstacle.retry() == Retry::Backoff { "Reconciling" } else { "Stalled" };
-            let reason = obstacle.reason();
-            vec![wanted("Ready", false, reason, message.clone()), wanted(abnormal, true, reason, message)]
+            let message = cut(obstacle.message(object), MAX_MESSAGE);
+            Condition::not_ready(obstacle.reason(), message, obstacle.retry())
         }
     }
-}
-
-impl Wanted {
-    const fn status(&self) -> &'static str {
-        if self.holds { "True" } else { "False" }
-    }
-
-    fn is_told_by(&self, seen: &Map<String, Value>) -> bool {
-        text(seen, "status") == self.status()
-            && text(seen, "reason") == self.reason
-            && text(seen, "message") == self.message
-    }
-
-    fn render(&self, generation: i64, seen: Option<&Map<String, Value>>, now: &str) -> Value {
-        let same = seen.filter(|seen| text(seen, "status") == self.status());
-        let transition = same.map(|seen| text(seen, "lastTransitionTime")).filter(|time| !time.is_empty());
-        json!({
-            "type": self.type_, "status": self.status(), "reason": self.reason, "message": self.message,
-            "observedGeneration": generation, "lastTransitionTime": transition.unwrap_or(now),
-        })
-    }
-}
-
-fn find<'c>(conditions: &'c [Map<String, Value>], type_: &str) -> Option<&'c Map<String, Value>> {
-    conditions.iter().find(|condition| text(condition, "type") == type_)
-}
-
-fn text<'c>(condition: &'c Map<String, Value>, field: &str) -> &'c str {
-    condition.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// At most so long, at the end of a character.
-pub(super) fn cut(mut message: String) -> String {
-    if message.len() > MAX_MESSAGE {
-        let end = (0..=MAX_MESSAGE - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
-        message.truncate(end);
-        message.push_str("...");
-    }
-    message
 }
 
 #[cfg(test)]

@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::ClusterRequest;
+use crate::condition::{self, Condition, KSTATUS, MAX_MESSAGE, cut, find, text};
 use crate::policy::SeenUnder;
-use crate::reconcile::status::{KEY_COMPROMISED, cut};
+use crate::reconcile::status::opened_by_compromised;
 use crate::reconcile::{Digest, Group, LOGIC_VERSION, Retry, Trouble};
-
-/// The conditions that are ours.
-const CONDITIONS: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
 
 /// What was done, for whom, by which logic. If it equals what is there, nothing has to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,12 +83,8 @@ impl Seen {
         self.status.is_empty()
     }
 
-    fn conditions(&self) -> impl Iterator<Item = &Map<String, Value>> {
+    fn conditions(&self) -> impl Iterator<Item = &condition::Seen> {
         self.status.get("conditions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
-    }
-
-    fn condition(&self, type_: &str) -> Option<&Map<String, Value>> {
-        self.conditions().find(|condition| condition.get("type").and_then(Value::as_str) == Some(type_))
     }
 }
 
@@ -128,11 +122,13 @@ pub struct Told {
 /// The status that the object shall have; none where it is what was `seen` of it last. `now` is RFC 3339.
 #[must_use]
 pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
-    let ours = conditions(request, outcome).into_iter().map(|wanted| wanted.render(request, seen, now));
-    let is_foreign = |condition: &&Map<String, Value>| {
-        !CONDITIONS.contains(&condition.get("type").and_then(Value::as_str).unwrap_or_default())
-    };
-    let conditions: Vec<Value> = ours.chain(seen.conditions().filter(is_foreign).cloned().map(Value::Object)).collect();
+    let ours = conditions(request, outcome).into_iter().map(|wanted| {
+        let mut condition = wanted.render(find(seen.conditions(), wanted.type_), now);
+        condition["observedGeneration"] = json!(request.generation);
+        condition
+    });
+    let foreign = seen.conditions().filter(|condition| !KSTATUS.contains(&text(condition, "type")));
+    let conditions: Vec<Value> = ours.chain(foreign.cloned().map(Value::Object)).collect();
     let failing = if outcome.trouble.is_some() { outcome.selected - outcome.ready } else { outcome.failures.len() };
     let failures: Vec<Value> = outcome.failures.iter().take(MAX_FAILURES).map(failure(request)).collect();
     let or_null = |list: Value| if list.as_array().is_some_and(Vec::is_empty) { Value::Null } else { list };
@@ -165,91 +161,47 @@ fn failure(request: &ClusterRequest) -> impl Fn(&(&str, &Trouble)) -> Value {
 }
 
 fn message(request: &ClusterRequest, trouble: &Trouble) -> String {
-    let mut message = match trouble {
+    let message = match trouble {
         Trouble::Shape => {
             "the spec is not of the shape of its kind: compare it with `kubectl explain clustersealedsecret.spec`"
                 .into()
         }
         _ => trouble.message(Group::Native, &request.name),
     };
-    cut(&mut message);
-    message
+    cut(message, MAX_MESSAGE)
 }
 
-/// A condition as it shall be.
-struct Wanted {
-    type_: &'static str,
-    holds: bool,
-    reason: &'static str,
-    message: String,
-}
-
-fn conditions(request: &ClusterRequest, outcome: &Outcome<'_>) -> Vec<Wanted> {
-    let wrong = |reason, mut message: String, goes_on: bool| {
-        cut(&mut message);
-        // kstatus: Stalled waits for someone, Reconciling goes on by itself.
-        let abnormal = if goes_on { "Reconciling" } else { "Stalled" };
-        let wanted = |type_, holds, message| Wanted { type_, holds, reason, message };
-        vec![wanted("Ready", false, message.clone()), wanted(abnormal, true, message)]
-    };
+fn conditions(request: &ClusterRequest, outcome: &Outcome<'_>) -> Vec<Condition> {
     let Outcome { trouble, selected, ready, failures, .. } = outcome;
     if let Some(trouble) = trouble {
-        return wrong(trouble.reason(), message(request, trouble), trouble.retry() == Retry::Backoff);
+        return Condition::not_ready(trouble.reason(), message(request, trouble), trouble.retry());
     }
     let is_pending = ready + failures.len() < *selected;
     if let Some((namespace, first)) = failures.first() {
         let is_one = failures.iter().all(|(_, trouble)| trouble.reason() == first.reason());
         let reason = if is_one { first.reason() } else { "Failing" };
         let goes_on = is_pending || failures.iter().any(|(_, trouble)| trouble.retry() == Retry::Backoff);
+        let retry = if goes_on { Retry::Backoff } else { Retry::OnChange };
         let message = message(request, first);
-        return wrong(
-            reason,
-            format!("in {} of {selected} namespaces; {namespace}: {message}", failures.len()),
-            goes_on,
-        );
+        let message = format!("in {} of {selected} namespaces; {namespace}: {message}", failures.len());
+        return Condition::not_ready(reason, cut(message, MAX_MESSAGE), retry);
     }
     if is_pending {
-        return wrong("Opening", format!("{ready} of {selected} namespaces have the Secret"), true);
+        let message = format!("{ready} of {selected} namespaces have the Secret");
+        return Condition::not_ready("Opening", message, Retry::Backoff);
     }
     vec![right(outcome)]
 }
 
 /// Of several concerns the gravest gives the reason.
-fn right(outcome: &Outcome<'_>) -> Wanted {
-    let mut concerns = Vec::new();
-    if !outcome.compromised.is_empty() {
-        let keys = outcome.compromised.join(", ");
-        let message = format!(
-            "opened by a compromised key ({keys}): change the secret at its source and seal it anew; `kseal reencrypt` \
-             does the latter"
-        );
-        concerns.push((KEY_COMPROMISED, message));
-    }
-    if let Some((namespace, who)) = outcome.contested {
+fn right(outcome: &Outcome<'_>) -> Condition {
+    let contested = outcome.contested.map(|(namespace, who)| {
         let message = format!("{who} keeps changing the Secret in {namespace}; it is put right at most every 30 s");
-        concerns.push(("Contested", message));
-    }
-    if outcome.selected == 0 {
-        concerns.push(("NoNamespace", "no namespace is selected".to_owned()));
-    }
-    let reason = concerns.first().map_or("Opened", |(reason, _)| reason);
-    let messages: Vec<String> = concerns.into_iter().map(|(_, message)| message).collect();
-    let mut message = messages.join("; ");
-    cut(&mut message);
-    Wanted { type_: "Ready", holds: true, reason, message }
-}
-
-impl Wanted {
-    fn render(&self, request: &ClusterRequest, seen: &Seen, now: &str) -> Value {
-        let status = if self.holds { "True" } else { "False" };
-        let seen = seen.condition(self.type_);
-        let same = seen.filter(|seen| seen.get("status").and_then(Value::as_str) == Some(status));
-        let transition = same.and_then(|seen| seen.get("lastTransitionTime")?.as_str()).unwrap_or(now);
-        json!({
-            "type": self.type_, "status": status, "reason": self.reason, "message": self.message,
-            "lastTransitionTime": transition, "observedGeneration": request.generation,
-        })
-    }
+        ("Contested", message)
+    });
+    let unselected = (outcome.selected == 0).then(|| ("NoNamespace", "no namespace is selected".to_owned()));
+    let concerns = opened_by_compromised(&outcome.compromised).into_iter().chain(contested).chain(unselected);
+    Condition::right("Ready", "Opened", concerns.collect())
 }
 
 #[cfg(test)]
