@@ -9,9 +9,13 @@ mod whole;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE};
+use http::request::Builder;
+use http::response::Parts;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
@@ -237,16 +241,19 @@ impl Api {
         self.send(request, Bytes::from_owner(body)).await
     }
 
-    async fn send(&self, request: http::request::Builder, body: Bytes) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-        let request = request.body(Body::from(body)).map_err(|_| ApiError::Unanswered)?;
-        let exchange = async {
-            let answer = self.client.send(request).await?;
-            let (parts, body) = answer.into_parts();
-            Ok::<_, kube::Error>((parts, Zeroizing::new(Vec::from(body.collect().await?.to_bytes()))))
-        };
-        let Ok(Ok((parts, body))) = timeout(PATIENCE, exchange).await else {
-            return Err(ApiError::Unanswered);
-        };
+    /// What time it is by the API server's clock, to the second: the `Date` of its answer (RFC 9110 §6.6.1), whatever it is.
+    ///
+    /// # Errors
+    ///
+    /// The server said nothing.
+    pub async fn time(&self) -> Result<Timestamp, ApiError> {
+        let (parts, _) = self.exchange(Request::get("/version"), Bytes::new()).await?;
+        let date = parts.headers.get(DATE).and_then(|date| DateTimeParser::new().parse_timestamp(date.as_bytes()).ok());
+        date.ok_or(ApiError::Unanswered)
+    }
+
+    async fn send(&self, request: Builder, body: Bytes) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        let (parts, body) = self.exchange(request, body).await?;
         if parts.status.is_success() {
             return Ok(body);
         }
@@ -254,6 +261,17 @@ impl Api {
         let wait = parts.headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         refusal.retry_after = wait.map(Duration::from_secs);
         Err(ApiError::Refused(refusal))
+    }
+
+    async fn exchange(&self, request: Builder, body: Bytes) -> Result<(Parts, Zeroizing<Vec<u8>>), ApiError> {
+        let request = request.body(Body::from(body)).map_err(|_| ApiError::Unanswered)?;
+        // On the heap, or every future that asks something were that much larger.
+        let exchange = async {
+            let answer = self.client.send(request).await?;
+            let (parts, body) = answer.into_parts();
+            Ok::<_, kube::Error>((parts, Zeroizing::new(Vec::from(body.collect().await?.to_bytes()))))
+        };
+        timeout(PATIENCE, Box::pin(exchange)).await.ok().and_then(Result::ok).ok_or(ApiError::Unanswered)
     }
 }
 

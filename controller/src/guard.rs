@@ -1,9 +1,11 @@
 //! Whether the admission policies are in force on which requests for rights rely. A custom resource does not say who made it,
 //! so without them the controller would do for everyone what it may do itself.
 
+mod date;
 mod follow;
 mod live;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +16,12 @@ use tokio::time::timeout;
 
 use crate::settings::Clock;
 
+pub use date::{Dating, date};
 pub use follow::follow;
+use live::Edition;
+
+/// The policies that are as they should be.
+pub type Editions = BTreeMap<Policy, Edition>;
 
 /// Judges requests by what is in force.
 #[derive(Clone)]

@@ -5,6 +5,7 @@ pub mod args;
 pub mod client;
 pub mod cluster_sealed;
 mod collection;
+mod config_map;
 pub mod engine;
 pub mod guard;
 pub mod http;

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Api;
 use crate::args::{Args, Policies, SealedSecrets};
 use crate::client::{ConnectError, configure, connect};
-use crate::guard::{self, Guard};
+use crate::guard::{self, Editions, Guard};
 use crate::http::{self, Endpoints};
 use crate::keys::{self, KeySettings, UpstreamKeys};
 use crate::lease::{Election, campaign};
@@ -108,8 +108,9 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let follow_keys = keys::follow(client.clone(), &key_settings, &metrics, &held);
     let follow_published = keys::follow_published(client.clone(), &settings.namespace, &metrics, &publications);
 
-    let (policies, in_force) = watch::channel(InForce::default());
-    let guard = Guard::new(in_force, settings.policies == Policies::Elsewhere, settings::now);
+    let (policies, seen) = watch::channel(Editions::default());
+    let (in_force, judged_by) = watch::channel(InForce::default());
+    let guard = Guard::new(judged_by, settings.policies == Policies::Elsewhere, settings::now);
     let (relied_on, looked) = (relied_on(&settings), CancellationToken::new());
     let follow_policies = guard::follow(client.clone(), &relied_on, &settings.namespace, &metrics, &policies, &looked);
 
@@ -129,6 +130,8 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         held: keys,
         published,
         guard,
+        seen,
+        in_force,
         looked: looked.clone(),
         metrics: metrics.clone(),
     };

@@ -22,6 +22,8 @@ pub(crate) struct Seen {
 pub(crate) enum Answer {
     /// A code and a JSON body.
     Json(u16, serde_json::Value),
+    /// The server's clock.
+    Date(&'static str),
     /// Never an answer.
     Silence,
 }
@@ -38,11 +40,12 @@ pub(crate) fn client(answer: impl FnMut(Seen) -> Answer + Send + 'static) -> Cli
             let query = parts.uri.query().unwrap_or_default().to_owned();
             let seen = Seen { method: parts.method, path: parts.uri.path().to_owned(), query, body };
             let answer = (answer.lock().unwrap())(seen);
+            let full = |text: String| Full::new(bytes::Bytes::from(text));
             match answer {
                 Answer::Json(code, body) => {
-                    let body = Full::new(bytes::Bytes::from(body.to_string()));
-                    Ok::<_, Infallible>(Response::builder().status(code).body(body).unwrap())
+                    Ok::<_, Infallible>(Response::builder().status(code).body(full(body.to_string())).unwrap())
                 }
+                Answer::Date(date) => Ok(Response::builder().header("date", date).body(full(String::new())).unwrap()),
                 Answer::Silence => std::future::pending().await,
             }
         }

@@ -6,23 +6,24 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::select_all;
-use kseal_core::policy::{InForce, Policy};
+use kseal_core::policy::Policy;
 use kube::Client;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::live::{Live, since};
+use super::Editions;
+use super::live::{Edition, Live};
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 
-/// Follows policies and hands on which are in force as they should be, whenever that changes. `looked`: ends when it is known
-/// of each for the first time.
+/// Follows policies and hands on which are as they should be, whenever that changes. `looked`: ends when it is known of each for
+/// the first time.
 pub async fn follow(
     client: Client,
     policies: &[Policy],
     own_namespace: &str,
     metrics: &Metrics,
-    in_force: &watch::Sender<InForce>,
+    seen: &watch::Sender<Editions>,
     looked: &CancellationToken,
 ) -> Infallible {
     if policies.is_empty() {
@@ -47,14 +48,9 @@ pub async fn follow(
             followed.take_in(policy, part, &event);
             let news = followed.news(policy);
             if let Some(state) = news {
-                tell(policy, state);
                 metrics.policy_in_force(policy.name(), matches!(state, State::InForce(_)));
-                in_force.send_if_modified(|before| {
-                    let now = followed.in_force();
-                    let is_other = *before != now;
-                    *before = now;
-                    is_other
-                });
+                tell(policy, &state);
+                seen.send_replace(followed.seen());
             }
             if followed.is_whole() {
                 looked.cancel();
@@ -67,7 +63,7 @@ pub async fn follow(
     never
 }
 
-fn tell(policy: Policy, state: State) {
+fn tell(policy: Policy, state: &State) {
     let policy = policy.name();
     match state {
         State::InForce(_) => tracing::info!(policy, "the admission policy is in force"),
@@ -117,10 +113,10 @@ impl Part {
 }
 
 /// How it stands with a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    /// It is as it should be, since then.
-    InForce(i64),
+    /// It is as it should be.
+    InForce(Edition),
     /// It is not there, or its binding is not.
     Missing(Part),
     /// It is not what it should be.
@@ -189,8 +185,8 @@ impl<'f> Followed<'f> {
     /// How it stands with a policy, if that is known and not what was said last.
     fn news(&mut self, policy: Policy) -> Option<State> {
         let state = self.state(policy)?;
-        let before = self.states.insert(policy, state);
-        (before != Some(state)).then_some(state)
+        let before = self.states.insert(policy, state.clone());
+        (before.as_ref() != Some(&state)).then_some(state)
     }
 
     /// Fails closed: what cannot be seen, or read, is not in force. None before anything is known.
@@ -207,17 +203,18 @@ impl<'f> Followed<'f> {
             (None, _) => State::Missing(Part::Policy),
             (_, None) => State::Missing(Part::Binding),
             (Some(Found::Live(rule)), Some(Found::Live(binding))) => {
-                since(policy, rule, binding, self.own_namespace).map_or(State::Other, State::InForce)
+                Edition::new(policy, rule, binding, self.own_namespace).map_or(State::Other, State::InForce)
             }
             _ => State::Other,
         })
     }
 
-    fn in_force(&self) -> InForce {
-        self.states.iter().fold(InForce::default(), |all, (policy, state)| match state {
-            State::InForce(since) => all.with(*policy, *since),
-            _ => all,
-        })
+    fn seen(&self) -> Editions {
+        let in_force = |(policy, state): (&Policy, &State)| match state {
+            State::InForce(edition) => Some((*policy, edition.clone())),
+            _ => None,
+        };
+        self.states.iter().filter_map(in_force).collect()
     }
 
     fn is_whole(&self) -> bool {

@@ -2,15 +2,30 @@
 
 use jiff::Timestamp;
 use kseal_core::policy::{Policy, digest};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The parts that mean something.
 #[derive(Debug)]
 pub(super) struct Live {
     spec: Value,
-    /// When it was made or changed last, in seconds since 1970.
-    changed: i64,
+    version: Version,
+}
+
+/// Which object it is, and which of its specs. The API server counts a generation with every change of it, and makes no two
+/// objects of one UID, so what was changed and put back is another version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Version {
+    uid: String,
+    generation: i64,
+    created: Timestamp,
+}
+
+/// A policy and its binding that are as they should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    policy: Version,
+    binding: Version,
 }
 
 #[derive(Deserialize)]
@@ -22,35 +37,40 @@ struct Object {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
-    creation_timestamp: String,
-    #[serde(default)]
-    managed_fields: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(default)]
-    time: Option<String>,
-    #[serde(default)]
-    subresource: String,
+    uid: String,
+    generation: i64,
+    creation_timestamp: Timestamp,
 }
 
 impl Live {
     /// Reads one; none where it is not of that shape.
     pub(super) fn read(object: &[u8]) -> Option<Self> {
         let Object { metadata, spec } = serde_json::from_slice(object).ok()?;
-        // Who weakens a policy and puts it back is found by that. The status is the API server's own note on expressions.
-        let entries = metadata.managed_fields.into_iter().filter(|entry| entry.subresource != "status");
-        let times = entries.filter_map(|entry| entry.time).chain([metadata.creation_timestamp]);
-        let times: Vec<Timestamp> = times.map(|time| time.parse().ok()).collect::<Option<_>>()?;
-        Some(Self { spec, changed: times.into_iter().max()?.as_second() })
+        let Metadata { uid, generation, creation_timestamp: created } = metadata;
+        Some(Self { spec, version: Version { uid, generation, created } })
     }
 }
 
-/// Since when a policy and its binding are as they should be, if they are: in seconds since 1970.
-pub(super) fn since(name: Policy, policy: &Live, binding: &Live, own_namespace: &str) -> Option<i64> {
-    let is_expected = name.is_expected(&digest(&policy.spec, &binding.spec, own_namespace));
-    is_expected.then(|| policy.changed.max(binding.changed))
+impl Edition {
+    /// None where they are not as they should be.
+    pub(super) fn new(name: Policy, policy: &Live, binding: &Live, own_namespace: &str) -> Option<Self> {
+        let is_expected = name.is_expected(&digest(&policy.spec, &binding.spec, own_namespace));
+        is_expected.then(|| Self { policy: policy.version.clone(), binding: binding.version.clone() })
+    }
+
+    /// Since when they are so, in seconds since 1970, if neither ever was anything else.
+    pub(super) fn unchanged_since(&self) -> Option<i64> {
+        let both = [&self.policy, &self.binding];
+        let is_first = both.iter().all(|version| version.generation == 1);
+        both.iter().map(|version| version.created.as_second()).max().filter(|_| is_first)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of([policy, binding]: [(&str, i64); 2], created: i64) -> Self {
+        let created = Timestamp::from_second(created).unwrap();
+        let version = |(uid, generation): (&str, i64)| Version { uid: uid.to_owned(), generation, created };
+        Self { policy: version(policy), binding: version(binding) }
+    }
 }
 
 #[cfg(test)]
@@ -59,36 +79,27 @@ mod tests {
 
     use super::*;
 
-    fn changed(metadata: &Value) -> Option<i64> {
-        let object = json!({"metadata": metadata, "spec": {}});
-        Live::read(object.to_string().as_bytes()).map(|live| live.changed)
-    }
-
     #[test]
-    fn the_last_change_of_the_spec_counts() {
-        let created = "2026-11-01T00:00:00Z";
-        let made = created.parse::<Timestamp>().unwrap().as_second();
-        assert_eq!(changed(&json!({"creationTimestamp": created})), Some(made));
-        let entry = |time: &str, subresource: &str| json!({"manager": "a", "time": time, "subresource": subresource});
-        let fields = json!([
-            entry("2026-11-01T00:00:07Z", ""),
-            entry("2026-11-01T00:00:03Z", ""),
-            entry("2026-11-01T00:00:09Z", "status"),
-            {"manager": "without a time"},
-        ]);
-        assert_eq!(changed(&json!({"creationTimestamp": created, "managedFields": fields})), Some(made + 7));
-        // What is older than the object counts for nothing.
-        let fields = json!([entry("2025-11-01T00:00:00Z", "")]);
-        assert_eq!(changed(&json!({"creationTimestamp": created, "managedFields": fields})), Some(made));
+    fn only_what_never_changed_is_as_old_as_it_is() {
+        let since = |generations: [i64; 2]| {
+            let mut edition = Edition::of([("p", generations[0]), ("b", generations[1])], 100);
+            edition.binding.created = Timestamp::from_second(107).unwrap();
+            edition.unchanged_since()
+        };
+        assert_eq!(since([1, 1]), Some(107));
+        assert_eq!((since([2, 1]), since([1, 3])), (None, None));
     }
 
     #[test]
     fn what_is_not_of_that_shape_is_nothing() {
-        assert_eq!(changed(&json!({})), None);
-        assert_eq!(changed(&json!({"creationTimestamp": null})), None);
-        assert_eq!(changed(&json!({"creationTimestamp": "yesterday"})), None);
-        let created = "2026-11-01T00:00:00Z";
-        assert_eq!(changed(&json!({"creationTimestamp": created, "managedFields": [{"time": "yesterday"}]})), None);
-        assert!(Live::read(br#"{"metadata": {"creationTimestamp": "2026-11-01T00:00:00Z"}}"#).is_none());
+        let read = |metadata: Value| Live::read(json!({"metadata": metadata, "spec": {}}).to_string().as_bytes());
+        let time = "2026-11-01T00:00:00Z";
+        assert!(read(json!({"uid": "u", "generation": 1, "creationTimestamp": time})).is_some());
+        assert!(read(json!({})).is_none());
+        assert!(read(json!({"uid": "u", "creationTimestamp": time})).is_none());
+        assert!(read(json!({"uid": "u", "generation": 1, "creationTimestamp": null})).is_none());
+        assert!(read(json!({"uid": "u", "generation": 1, "creationTimestamp": "yesterday"})).is_none());
+        let no_spec = json!({"metadata": {"uid": "u", "generation": 1, "creationTimestamp": time}});
+        assert!(Live::read(no_spec.to_string().as_bytes()).is_none());
     }
 }

@@ -7,17 +7,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kseal_api::{KeyUsage, MAX_FIRST, names};
 use kseal_core::keys::{Need, usage};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use super::keep::seconds;
 use super::{HeldKeys, Published};
-use crate::api::{Api, ApiError, PatchKind};
-use crate::collection::config_maps;
+use crate::api::{Api, ApiError};
+use crate::config_map::ConfigMap;
 use crate::metrics::Metrics;
 use crate::settings::Clock;
 
@@ -55,21 +53,6 @@ pub async fn tell_usage(teller: UsageTeller, term: CancellationToken) {
     term.run_until_cancelled(teller.tell()).await;
     // Who does not lead does not count.
     metrics.key_needs(&BTreeMap::new());
-}
-
-/// The ConfigMap, as far as it means something.
-#[derive(Deserialize)]
-struct ConfigMap {
-    metadata: Metadata,
-    #[serde(default)]
-    data: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    uid: String,
-    resource_version: String,
 }
 
 /// The sum of what was counted in two places.
@@ -141,13 +124,8 @@ impl UsageTeller {
 
     /// Writes it, unless it is there already. Only as it was read is it changed.
     async fn write(&self, usage: &KeyUsage) -> Result<(), ApiError> {
-        let path = format!("{}/{}", config_maps(&self.namespace), names::KEY_USAGE);
-        let found = match self.api.get(&path).await {
-            Ok(body) => serde_json::from_slice::<ConfigMap>(&body).ok(),
-            Err(error) if error.code() == 404 => None,
-            Err(error) => return Err(error),
-        };
-        let there = found.as_ref().and_then(|found| found.data.as_ref()?.get(names::KEY_USAGE_ITEM));
+        let found = ConfigMap::read(&self.api, &self.namespace, names::KEY_USAGE).await?;
+        let there = found.as_ref().and_then(|found| found.item(names::KEY_USAGE_ITEM));
         let there = there.and_then(|text| serde_json::from_str::<KeyUsage>(text).ok());
         if there.is_some_and(|there| KeyUsage { counted_at: String::new(), ..there } == *usage) {
             return Ok(());
@@ -155,14 +133,7 @@ impl UsageTeller {
         let counted = KeyUsage { counted_at: seconds((self.clock)()), ..usage.clone() };
         let text = serde_json::to_string_pretty(&counted).expect("a usage is text and numbers");
         let data = json!({ names::KEY_USAGE_ITEM: text });
-        let body = |metadata| Zeroizing::new(json!({"metadata": metadata, "data": data}).to_string().into_bytes());
-        if let Some(ConfigMap { metadata: Metadata { uid, resource_version }, .. }) = found {
-            let metadata = json!({"uid": uid, "resourceVersion": resource_version});
-            self.api.patch(&path, PatchKind::Merge, body(metadata)).await.map(drop)
-        } else {
-            let metadata = json!({"namespace": self.namespace, "name": names::KEY_USAGE});
-            self.api.create(&config_maps(&self.namespace), body(metadata)).await.map(drop)
-        }
+        ConfigMap::write(found.as_ref(), &self.api, &self.namespace, names::KEY_USAGE, &data).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kseal_core::policy::InForce;
 use kseal_core::reconcile::{Group, Own};
 use kube::Client;
 use tokio::join;
@@ -13,7 +14,7 @@ use crate::api::Api;
 use crate::args::SealedSecrets;
 use crate::cluster_sealed::{ClusterSealer, seal_clusters};
 use crate::engine;
-use crate::guard::Guard;
+use crate::guard::{self, Dating, Editions, Guard};
 use crate::keys::{self, HeldKeys, Keeper, KeySettings, Published, UsageTeller};
 use crate::metrics::Metrics;
 use crate::pull_claims::{Claims, Hindrances};
@@ -33,6 +34,9 @@ pub(super) struct Leader {
     pub(super) held: watch::Receiver<Arc<HeldKeys>>,
     pub(super) published: watch::Receiver<Option<Arc<Published>>>,
     pub(super) guard: Guard,
+    /// The policies that are as they should be, and since when, which the leader finds out.
+    pub(super) seen: watch::Receiver<Editions>,
+    pub(super) in_force: watch::Sender<InForce>,
     /// Cancelled once the policies were looked at.
     pub(super) looked: CancellationToken,
     pub(super) metrics: Metrics,
@@ -50,23 +54,35 @@ impl Leader {
         let (rewrapper, tokens) = (self.rewrapper(), self.token_keeper());
         let engine = self.engine(counted, claimed, hindered);
         let clusters = self.cluster_sealer(counted_beside, claims, hindrances);
-        let looked = self.looked.clone();
+        let (looked, dating, dated) = (self.looked.clone(), self.dating(), CancellationToken::new());
         async move {
             // Else what is honoured would be told that its policy is missing, for a moment after each start.
             term.run_until_cancelled(looked.cancelled()).await;
-            join!(
-                keys::keep(keeper, settings::rng(), term.clone()),
-                keys::tell_usage(teller, term.clone()),
-                rewrap(rewrapper, term.clone()),
-                keep_tokens(tokens, term.clone()),
-                seal_clusters(clusters, term.clone()),
-                engine::run(engine, term)
-            );
+            join!(guard::date(dating, term.clone(), &dated), async {
+                term.run_until_cancelled(dated.cancelled()).await;
+                join!(
+                    keys::keep(keeper, settings::rng(), term.clone()),
+                    keys::tell_usage(teller, term.clone()),
+                    rewrap(rewrapper, term.clone()),
+                    keep_tokens(tokens, term.clone()),
+                    seal_clusters(clusters, term.clone()),
+                    engine::run(engine, term.clone())
+                )
+            });
         }
     }
 
     fn api(&self) -> Api {
         Api::new(self.client.clone())
+    }
+
+    fn dating(&self) -> Dating {
+        Dating {
+            api: self.api(),
+            namespace: self.settings.namespace.clone(),
+            seen: self.seen.clone(),
+            in_force: self.in_force.clone(),
+        }
     }
 
     fn keeper(&self) -> Keeper {

@@ -115,6 +115,8 @@ pub const ROTATE_UPSTREAM: &str = "kseal.dev/rotate-sealed-secrets";
 pub const KEY_USAGE: &str = "kseal-key-usage";
 /// The item of [`KEY_USAGE`]: a [`crate::KeyUsage`] as JSON.
 pub const KEY_USAGE_ITEM: &str = "usage.json";
+/// The ConfigMap in the controller's namespace that says since when each admission policy that changed is as it is.
+pub const POLICY_RECORD: &str = "kseal-policy-record";
 /// The Secret in the controller's namespace that holds the cluster's identity.
 pub const IDENTITY: &str = "kseal-identity";
 /// The only names of kseal's own that a template may set on its Secret.

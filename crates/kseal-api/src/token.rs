@@ -93,4 +93,7 @@ pub struct ServiceAccountTokenStatus {
     /// The generation whose request was honoured last: a policy that goes missing later does not stop its renewals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub honoured_generation: Option<i64>,
+    /// The UID of the object then: a status that was copied with its object means nothing.
+    #[serde(default, rename = "honouredUID", skip_serializing_if = "Option::is_none")]
+    pub honoured_uid: Option<String>,
 }

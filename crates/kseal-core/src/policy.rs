@@ -6,6 +6,7 @@ mod digest;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use digest::digest;
 
@@ -29,6 +30,9 @@ pub const GRACE_SECONDS: i64 = 10;
 /// looked at.
 pub const SETTLED_SECONDS: i64 = 60;
 
+/// To be raised with every change of what a note's hash covers: else objects would seem to have changed that did not.
+const VERSION: u32 = 1;
+
 /// Since when each policy is in force as it should be, in seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InForce(BTreeMap<Policy, i64>);
@@ -42,11 +46,20 @@ pub struct SeenUnder {
     pub generation: i64,
     /// Stands for what the object was then: its spec, and what is honoured of its metadata.
     pub hash: String,
+    /// How that is computed.
+    #[serde(default)]
+    version: u32,
     /// What was settled of the policies that look at what it asks: see [`InForce::to_note`].
     pub since: i64,
 }
 
 impl SeenUnder {
+    /// Reads a note; none where it is none, or of a release whose hashes cannot be compared with those of this one.
+    #[must_use]
+    pub fn read(note: &Value) -> Option<Self> {
+        Self::deserialize(note).ok().filter(|note| note.version == VERSION)
+    }
+
     /// The policies under which the object became what it is now; none where it is what it was, or another one.
     ///
     /// A generation alone proves nothing: the API server counts one when `1` is written as `1.0`, which is no change to the
@@ -64,7 +77,7 @@ impl SeenUnder {
         let before = before.filter(|before| before.uid == uid);
         let Some(since) = since else { return before.cloned() };
         let same = before.filter(|before| before.since == since && before.generation != generation).cloned();
-        same.or_else(|| Some(Self { uid: uid.to_owned(), generation, hash, since }))
+        same.or_else(|| Some(Self { uid: uid.to_owned(), generation, hash, version: VERSION, since }))
     }
 }
 
@@ -147,6 +160,8 @@ impl InForce {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -180,6 +195,10 @@ mod tests {
         let served_otherwise = next(Some(&first), Some(100), 1, "b").unwrap();
         assert_eq!(served_otherwise.changed("u1", "b"), None, "of the same generation");
         assert_eq!(SeenUnder::next(Some(&first), None, "u2", 1, String::new()), None);
+        let mut note = json!(first);
+        assert_eq!(SeenUnder::read(&note), Some(first));
+        note["version"] = json!(0);
+        assert_eq!(SeenUnder::read(&note), None, "another release took something else for its hash");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
+use kseal_api::names;
 use kseal_core::policy::{GRACE_SECONDS, Policy};
 use serde_json::{Value, json};
 
@@ -45,21 +46,39 @@ impl Site<'_> {
     /// # Errors
     /// It is not there.
     pub async fn until_old_enough(&self, policy: Policy) -> Result<()> {
-        let mut newest = Timestamp::MIN;
-        for collection in POLICY_COLLECTIONS {
-            let metadata = self.objects.get(&policy_path(collection, policy)).await?["metadata"].take();
-            let fields = metadata["managedFields"].as_array().into_iter().flatten();
-            let entries = fields.filter(|entry| entry["subresource"] != "status");
-            for time in entries.map(|entry| &entry["time"]).chain([&metadata["creationTimestamp"]]) {
-                newest = newest.max(time.as_str().context("a time")?.parse()?);
-            }
-        }
+        let since = wait_until(&format!("it is known since when {} is so", policy.name()), SOON, || async {
+            self.since(policy).await
+        })
+        .await?;
         let grace = Duration::from_secs(GRACE_SECONDS.unsigned_abs());
         wait_until(&format!("{} is old enough", policy.name()), SOON, || async {
-            ensure!(self.now().await? >= newest + grace);
+            ensure!(self.now().await? >= since + grace);
             Ok(())
         })
         .await
+    }
+
+    /// Since when a policy is as it is: what never changed tells that itself, and of the rest a controller tells.
+    async fn since(&self, policy: Policy) -> Result<Timestamp> {
+        let mut never_changed = true;
+        let mut newest = Timestamp::MIN;
+        let mut versions = Vec::new();
+        for collection in POLICY_COLLECTIONS {
+            let metadata = self.objects.get(&policy_path(collection, policy)).await?["metadata"].take();
+            newest = newest.max(metadata["creationTimestamp"].as_str().context("a time")?.parse()?);
+            never_changed &= metadata["generation"] == 1;
+            versions.push(json!([metadata["uid"], metadata["generation"]]));
+        }
+        if never_changed {
+            return Ok(newest);
+        }
+        let namespace = self.installation.namespace()?;
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/{}", names::POLICY_RECORD);
+        let record = self.objects.get(&path).await?["data"][policy.name()].take();
+        let record: Value = serde_json::from_str(record.as_str().context("no record of it")?)?;
+        let recorded = ["policy", "binding"].map(|part| json!([record[part]["uid"], record[part]["generation"]]));
+        ensure!(recorded[..] == versions[..], "{record} is of other ones than {versions:?}");
+        Ok(record["since"].as_str().context("a time")?.parse()?)
     }
 
     /// The API server's clock: what is made now is as old as this.

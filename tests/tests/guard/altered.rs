@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use kseal_core::reconcile::Group;
 use kseal_tests::{
     cluster::{Cluster, Controller, ControllerOptions, Options, Part, run},
-    site::{POLICY_COLLECTIONS, Site, policy_path, wait_for_policy},
+    site::{Case, POLICY_COLLECTIONS, Site, policy_path, wait_for_policy},
 };
 use serde_json::{Value, json};
 
@@ -101,6 +101,42 @@ fn what_came_while_the_policy_was_not_in_force_waits_and_is_never_honoured() {
     });
 }
 
+/// Asks while the policy looks nowhere, by what was added to it and is taken out again: of that `managedFields` know nothing.
+async fn ask_unchecked(case: &Case<'_>, name: &str) -> Result<String> {
+    let excluded = json!([{
+        "apiGroups": ["kseal.dev"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"], "scope": "*",
+    }]);
+    let nowhere = json!({"namespaceSelector": {"matchLabels": {"no": "namespace"}}});
+    alter(case.site, POLICIES, &json!({"spec": {"matchConstraints": {"excludeResourceRules": excluded}}})).await?;
+    alter(case.site, BINDINGS, &json!({"spec": {"matchResources": nowhere}})).await?;
+    let request = ask(case, name).await?;
+    alter(case.site, POLICIES, &json!({"spec": {"matchConstraints": {"excludeResourceRules": null}}})).await?;
+    alter(case.site, BINDINGS, &json!({"spec": {"matchResources": null}})).await?;
+    Ok(request)
+}
+
+#[test]
+fn what_was_weakened_by_an_addition_is_young_when_that_is_taken_out() {
+    run(async {
+        let cluster = Cluster::start(Options::default()).await?;
+        let site = Site::bare(&cluster, FOLDER).await?;
+        let controller = controller(&site, &[]).await?;
+        let case = site.case(Group::Native).await?;
+        site.until_old_enough(POLICY).await?;
+        let request = ask_unchecked(&case, "watched").await?;
+        is_answered(&case, &request, "OlderThanPolicy").await?;
+        site.until_old_enough(POLICY).await?;
+        controller.stop().await?;
+        let request = ask_unchecked(&case, "unwatched").await?;
+        let controller = self::controller(&site, &[]).await?;
+        is_answered(&case, &request, "OlderThanPolicy").await?;
+        site.until_old_enough(POLICY).await?;
+        let request = ask(&case, "checked").await?;
+        is_answered(&case, &request, "Answered").await?;
+        controller.stop().await
+    });
+}
+
 /// It reaches the API servers by a watch, so that of a young one nobody knows whether it was asked.
 #[test]
 fn what_is_asked_of_a_young_policy_is_refused_with_what_to_do() {
@@ -112,22 +148,26 @@ fn what_is_asked_of_a_young_policy_is_refused_with_what_to_do() {
         site.until_old_enough(POLICY).await?;
         let request = ask(&case, "old-enough").await?;
         is_answered(&case, &request, "Answered").await?;
-        for collection in POLICY_COLLECTIONS {
-            // Nothing that means anything; but what was meanwhile, nobody sees.
+        for (collection, field, value) in [(POLICIES, "failurePolicy", "Ignore"), (BINDINGS, "policyName", "other")] {
+            // A label is no change, and makes nothing younger.
             alter(&site, collection, &json!({"metadata": {"labels": {"touched": "once"}}})).await?;
+            site.until_old_enough(POLICY).await?;
+            let original = original(&site, collection).await?;
+            alter(&site, collection, &json!({"spec": {field: value}})).await?;
+            put_back(&site, collection, &original).await?;
             let request = ask(&case, &format!("after-{collection}")).await?;
             is_answered(&case, &request, "OlderThanPolicy").await?;
             let answer = site.objects.get(&request).await?;
             let message = answer["status"]["conditions"][0]["message"].as_str().context("a message")?;
             ensure!(message.contains("delete it and create it again"), "{message}");
         }
-        // A replica that starts later sees the same.
-        controller.stop().await?;
-        let controller = self::controller(&site, &[]).await?;
-        wait_for_policy(&controller, POLICY, true).await?;
+        // A replica that starts later knows it from the record: what was asked while nobody led is answered.
         site.until_old_enough(POLICY).await?;
-        let request = ask(&case, "old-enough-again").await?;
-        is_answered(&case, &request, "Answered").await
+        controller.stop().await?;
+        let request = ask(&case, "while-nobody-led").await?;
+        let controller = self::controller(&site, &[]).await?;
+        is_answered(&case, &request, "Answered").await?;
+        controller.stop().await
     });
 }
 

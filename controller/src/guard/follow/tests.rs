@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kseal_core::policy::Verdict;
+use kseal_core::policy::InForce;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -11,12 +11,12 @@ use crate::guard::Guard;
 use crate::testing::{Answer, Seen, client};
 
 const POLICY: Policy = Policy::RewrapRequests;
-const MADE: i64 = 1_795_324_800;
 const SYNCED: Event<'_> = Event::Synced { resource_version: 1 };
 
 /// The policy of this release is in deploy/policies; a few words will do where it is another one's that is expected.
 fn object(spec: &Value) -> Vec<u8> {
-    json!({"metadata": {"creationTimestamp": "2026-11-22T05:20:00Z"}, "spec": spec}).to_string().into_bytes()
+    let metadata = json!({"uid": "u", "generation": 1, "creationTimestamp": "2026-11-22T05:20:00Z"});
+    json!({"metadata": metadata, "spec": spec}).to_string().into_bytes()
 }
 
 fn present(object: &[u8]) -> Event<'_> {
@@ -42,7 +42,7 @@ fn seen() -> Followed<'static> {
 fn what_is_told_once_is_not_told_again() {
     let mut followed = seen();
     assert_eq!(followed.news(POLICY), None);
-    assert!(followed.is_whole() && !followed.in_force().has(POLICY));
+    assert!(followed.is_whole() && followed.seen().is_empty());
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn it_is_known_how_it_stands_when_each_was_looked_at() {
 #[test]
 fn only_what_is_in_force_is_handed_on() {
     let mut followed = seen();
-    followed.states.insert(POLICY, State::InForce(MADE));
+    let edition = Edition::of([("p", 1), ("b", 1)], 1_795_324_800);
+    followed.states.insert(POLICY, State::InForce(edition.clone()));
     followed.states.insert(Policy::ImagePullSecrets, State::Other);
-    assert_eq!(followed.in_force(), InForce::default().with(POLICY, MADE));
-    assert_eq!(followed.in_force().verdict(&[POLICY], Some(MADE + 10), None), Verdict::Checked);
+    assert_eq!(followed.seen(), Editions::from([(POLICY, edition)]));
 }
 
 /// An API server that has nothing, and refuses one of the two kinds.
@@ -118,9 +118,9 @@ async fn each_object_is_asked_for_by_its_name_alone() {
         }
         Answer::Json(200, json!({"metadata": {"resourceVersion": "1"}, "items": []}))
     };
-    let (in_force, receiver) = watch::channel(InForce::default());
+    let (policies, seen) = watch::channel(Editions::default());
     let (metrics, looked) = (Metrics::new(), CancellationToken::new());
-    let following = follow(client(answer), &[POLICY], "kseal-system", &metrics, &in_force, &looked);
+    let following = follow(client(answer), &[POLICY], "kseal-system", &metrics, &policies, &looked);
     tokio::select! {
         () = looked.cancelled() => {}
         never = following => match never {},
@@ -129,18 +129,18 @@ async fn each_object_is_asked_for_by_its_name_alone() {
     let expected = Part::ALL.map(|part| (format!("{root}/{}", part.collection()), true));
     assert_eq!(*asked.lock().unwrap(), BTreeSet::from(expected));
     assert!(metrics.encode().contains("kseal_policy_in_force{policy=\"kseal-rewrap-requests\"} 0\n"));
-    let guard = Guard::new(receiver, false, crate::settings::now);
-    assert_eq!(guard.check(&[POLICY], "2026-11-22T06:00:00Z", None).unwrap_err().reason(), "PolicyMissing");
+    assert!(seen.borrow().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_relies_on_a_policy_nothing_is_asked() {
-    let (in_force, receiver) = watch::channel(InForce::default());
+    let (policies, _seen) = watch::channel(Editions::default());
     let (metrics, looked) = (Metrics::new(), CancellationToken::new());
-    let following = follow(client(|_| panic!("asked")), &[], "kseal-system", &metrics, &in_force, &looked);
+    let following = follow(client(|_| panic!("asked")), &[], "kseal-system", &metrics, &policies, &looked);
     assert!(timeout(Duration::from_mins(5), following).await.is_err());
     assert!(looked.is_cancelled());
-    let mut guard = Guard::new(receiver, true, crate::settings::now);
+    let (_in_force, judged_by) = watch::channel(InForce::default());
+    let mut guard = Guard::new(judged_by, true, crate::settings::now);
     guard.until_in_force(POLICY).await;
     assert!(guard.check(&[POLICY], "never", None).is_ok(), "something else decides who may ask");
 }

@@ -288,6 +288,7 @@ pub(super) fn seen_under() -> Value {
             "uid": { "description": "UID of this object.", "type": "string", "maxLength": 64 },
             "generation": { "description": "The generation of this object then.", "type": "integer", "format": "int64" },
             "hash": { "description": "Over the spec and the metadata that the controller honours, then.", "type": "string", "maxLength": 128 },
+            "version": { "description": "How the hash is computed.", "type": "integer", "format": "int32" },
             "since": { "description": "Since when they are as they are, in seconds since 1970.", "type": "integer", "format": "int64" },
         },
     })

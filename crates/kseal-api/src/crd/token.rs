@@ -116,6 +116,7 @@ fn status() -> Value {
             "renewalTimestamp": { "description": "When it is followed by the next one.", "type": "string", "format": "date-time" },
             "policies": seen_under(),
             "honouredGeneration": number("The generation whose request was honoured last: a policy that goes missing later does not stop its renewals."),
+            "honouredUID": text("The UID of this object then: a status that was copied with it means nothing."),
         },
     })
 }

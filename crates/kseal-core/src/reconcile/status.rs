@@ -87,7 +87,7 @@ impl Seen {
         Self {
             observed_generation: loose.observed_generation.as_i64().unwrap_or(0),
             observed: serde_json::from_value(record).ok(),
-            seen_under: serde_json::from_value(seen_under).ok(),
+            seen_under: SeenUnder::read(&seen_under),
             needed: if keys.is_empty() { told_needed.clone() } else { keys },
             told_needed,
             conditions,

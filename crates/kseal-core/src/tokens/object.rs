@@ -85,7 +85,7 @@ impl TokenObject {
     /// Under which policy it was seen last.
     #[must_use]
     pub fn seen_under(&self) -> Option<SeenUnder> {
-        self.status.policies.as_ref().and_then(|note| SeenUnder::deserialize(note).ok())
+        SeenUnder::read(self.status.policies.as_ref()?)
     }
 
     /// Stands for what it asks, and for what is honoured of its metadata.
@@ -104,7 +104,8 @@ impl TokenObject {
     /// Whether this very request was honoured before.
     #[must_use]
     pub fn is_honoured(&self) -> bool {
-        self.status.honoured_generation == Some(self.generation)
+        let is_it = self.status.honoured_uid.as_deref() == Some(&*self.uid);
+        is_it && self.status.honoured_generation == Some(self.generation)
     }
 }
 
@@ -201,8 +202,12 @@ mod tests {
     #[test]
     fn a_request_is_honoured_by_its_generation() {
         let spec = json!({"serviceAccountName": "ci.bot-1", "mode": "Bound"});
-        assert!(read(&spec, &json!({"honouredGeneration": 3})).is_honoured());
-        assert!(!read(&spec, &json!({"honouredGeneration": 2})).is_honoured());
+        assert!(read(&spec, &json!({"honouredGeneration": 3, "honouredUID": "u1"})).is_honoured());
+        for other in [json!({"honouredGeneration": 2, "honouredUID": "u1"}), json!({"honouredGeneration": 3})] {
+            assert!(!read(&spec, &other).is_honoured(), "{other}");
+        }
+        let copied = json!({"honouredGeneration": 3, "honouredUID": "u2"});
+        assert!(!read(&spec, &copied).is_honoured(), "with its object");
         assert!(!read(&spec, &json!(null)).is_honoured());
     }
 

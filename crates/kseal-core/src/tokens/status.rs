@@ -53,7 +53,7 @@ pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<S
         next.service_account_uid = Some(record.account.clone());
         next.expiration_timestamp = record.expires.and_then(rfc3339);
         next.renewal_timestamp = record.renew.and_then(rfc3339);
-        next.honoured_generation = Some(object.generation);
+        (next.honoured_generation, next.honoured_uid) = (Some(object.generation), Some(object.uid.clone()));
     }
     if next == *seen {
         return None;
@@ -63,7 +63,7 @@ pub fn patch(object: &TokenObject, outcome: &Outcome<'_>, now: &str) -> Option<S
         "observedGeneration": next.observed_generation, "conditions": next.conditions,
         "secretName": next.secret_name, "serviceAccountUID": next.service_account_uid,
         "expirationTimestamp": next.expiration_timestamp, "renewalTimestamp": next.renewal_timestamp,
-        "honouredGeneration": next.honoured_generation, "policies": next.policies,
+        "honouredGeneration": next.honoured_generation, "honouredUID": next.honoured_uid, "policies": next.policies,
     });
     Some(json!({"metadata": {"uid": object.uid}, "status": status}).to_string())
 }

@@ -73,7 +73,7 @@ impl Seen {
         let observed = serde_json::from_value::<ClusterObserved>(field("observed")).ok();
         let told: Vec<String> = serde_json::from_value(field("neededKeys")).unwrap_or_default();
         let needed = observed.as_ref().map(|observed| observed.keys.clone()).filter(|keys| !keys.is_empty());
-        let seen_under = serde_json::from_value(field("policies")).ok();
+        let seen_under = SeenUnder::read(&field("policies"));
         Self { observed, needed: needed.unwrap_or(told), seen_under, status }
     }
 
