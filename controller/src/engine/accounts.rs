@@ -9,10 +9,10 @@ mod jobs;
 mod standing;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
-use kseal_core::reconcile::{self, Group, Trouble, Uid};
+use kseal_core::reconcile::{self, Digest, Group, Selection, Trouble, Uid};
 use tokio::time::Instant;
 
 use super::state::{ANSWER, GRUDGE};
@@ -22,6 +22,9 @@ pub(super) use claims::Asked;
 use claims::{Asker, Claim, Note};
 pub(super) use jobs::{AccountDone, AccountJob};
 pub(super) use standing::{Standing, unfinished};
+
+/// What is kept in mind of an account's labels, and of its record: so many octets, or nothing.
+const MAX_KEPT: usize = 4_096;
 
 /// Namespace and name of an account.
 pub(super) type Name = (Arc<str>, Arc<str>);
@@ -72,10 +75,14 @@ struct Account {
     resource_version: u64,
     round: Round,
     deleting: bool,
+    /// Of what is in its list only what is asked for or recorded: lists can be as long as their authors like.
     present: Names,
+    /// None where the record is longer than any of ours.
     recorded: Names,
-    labels: Box<[(Box<str>, Box<str>)]>,
-    allows: Option<Box<str>>,
+    /// None where they are more than anyone needs.
+    labels: Option<Labels>,
+    /// Stands for the tokens that it consents to.
+    consent: Digest,
     step: Step,
     /// What it shall have and was seen to have: if that is missing, somebody took it out.
     had: Names,
@@ -83,6 +90,7 @@ struct Account {
 
 /// Few have more than two.
 type Names = Box<[Box<str>]>;
+type Labels = Box<[(Box<str>, Box<str>)]>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -145,7 +153,7 @@ impl Accounts {
     pub(super) fn saw(&mut self, place: &Place, seen: &reconcile::Account, now: Instant) -> Vec<Id> {
         let round = self.lists.entry(place.clone()).or_default().round;
         let name = self.shared(&seen.namespace, &seen.name);
-        let mut fresh = Account::new(seen, round);
+        let mut fresh = Account::new(seen, round, self.claims.get(&name.0));
         let mut is_news = true;
         if let Some(known) = self.account_mut(&name) {
             fresh.step = known.step;
@@ -155,7 +163,7 @@ impl Accounts {
                     // What was written by us is known before it passes by.
                     return Vec::new();
                 }
-                is_news = known.allows != fresh.allows;
+                is_news = known.consent != fresh.consent;
                 fresh.had = std::mem::take(&mut known.had);
             } else {
                 self.failing.remove(&name);
@@ -243,29 +251,43 @@ impl Accounts {
 }
 
 impl Account {
-    fn new(seen: &reconcile::Account, round: Round) -> Self {
+    fn new(seen: &reconcile::Account, round: Round, claims: Option<&Claims>) -> Self {
         let labels = seen.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+        let is_sane = seen.labels.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() <= MAX_KEPT;
+        let (present, recorded) = kept(seen, claims);
         Self {
             uid: Uid::of(&seen.uid),
             resource_version: seen.resource_version.parse().unwrap_or(0),
             round,
             deleting: seen.deleting,
-            present: boxed(&seen.present),
-            recorded: boxed(&seen.recorded),
-            labels: labels.collect(),
-            allows: seen.allows.as_deref().map(Into::into),
+            present,
+            recorded,
+            labels: is_sane.then(|| labels.collect()),
+            consent: Digest::of(seen.allows.as_deref()),
             step: Step::Rest,
             had: Box::default(),
         }
     }
 
-    fn label(&self, key: &str) -> Option<&str> {
-        self.labels.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
+    /// Whether an account of that name is meant.
+    fn is_taken_by(&self, selection: &Selection, name: &str) -> bool {
+        let labels = match (&self.labels, selection) {
+            (None, Selection::Labels(_)) => return false,
+            (labels, _) => labels.as_deref().unwrap_or_default(),
+        };
+        selection.takes(name, |key| labels.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value))
     }
 }
 
-fn boxed<'n>(names: impl IntoIterator<Item = &'n String>) -> Names {
-    names.into_iter().map(|name| name.as_str().into()).collect()
+/// What is kept in mind of an account's list and record.
+fn kept(account: &reconcile::Account, claims: Option<&Claims>) -> (Names, Names) {
+    let is_sane = account.recorded.iter().map(String::len).sum::<usize>() <= MAX_KEPT;
+    let recorded: Names = account.recorded.iter().filter(|_| is_sane).map(|name| name.as_str().into()).collect();
+    let listed: HashSet<&str> = account.present.iter().map(String::as_str).collect();
+    let claimed = claims.into_iter().flatten().map(|((secret, _), _)| &**secret);
+    let present: BTreeSet<&str> =
+        recorded.iter().map(|name| &**name).chain(claimed).filter(|name| listed.contains(name)).collect();
+    (present.into_iter().map(Into::into).collect(), recorded)
 }
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ impl Accounts {
         let claims = self.claims.get(&name.0).into_iter().flatten();
         claims.filter_map(move |((secret, _), claim)| {
             let account = account?;
-            let is_meant = claim.selection.takes(&name.1, |key| account.label(key));
+            let is_meant = account.is_taken_by(&claim.selection, &name.1);
             is_meant.then_some((secret, claim.is_active))
         })
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use kseal_core::reconcile::{self, Trouble, Uid};
 use tokio::time::Instant;
 
-use super::{ANSWER, Account, Accounts, Answer, Failing, GRUDGE, Name, Step, boxed};
+use super::{ANSWER, Accounts, Answer, Failing, GRUDGE, Name, Step, kept};
 use crate::engine::state::backoff;
 
 /// What does not pass by itself is told at once, and anything else after so many tries.
@@ -94,7 +94,7 @@ impl Accounts {
         known.step = Step::Rest;
         match done {
             AccountDone::Right { account, written } if known.uid == Uid::of(&account.uid) => {
-                known.refresh(&account);
+                self.refresh(name, &account);
                 self.note_had(name);
                 if job.is_answer && written {
                     self.answered(name, account.last_foreign_manager, now);
@@ -114,6 +114,16 @@ impl Accounts {
             }
         }
         self.judge(name, now);
+    }
+
+    /// Takes what was written over, where it is newer.
+    fn refresh(&mut self, name: &Name, now: &reconcile::Account) {
+        let kept = kept(now, self.claims.get(&name.0));
+        let resource_version = now.resource_version.parse().unwrap_or(0);
+        if let Some(known) = self.account_mut(name).filter(|known| known.resource_version <= resource_version) {
+            known.resource_version = resource_version;
+            (known.present, known.recorded) = kept;
+        }
     }
 
     fn answered(&mut self, name: &Name, by: Option<String>, now: Instant) {
@@ -201,17 +211,5 @@ impl Accounts {
     /// When there may be a job again without anything happening.
     pub(in crate::engine) fn deadline(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((due, _))| *due)
-    }
-}
-
-impl Account {
-    /// Takes what was written over, where it is newer.
-    fn refresh(&mut self, now: &reconcile::Account) {
-        let resource_version = now.resource_version.parse().unwrap_or(0);
-        if resource_version >= self.resource_version {
-            self.resource_version = resource_version;
-            self.present = boxed(&now.present);
-            self.recorded = boxed(&now.recorded);
-        }
     }
 }

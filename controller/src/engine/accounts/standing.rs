@@ -71,8 +71,7 @@ impl Accounts {
             _ => return Standing::Pending,
         }
         let is_meant = |name: &Name| {
-            name.0 == *namespace
-                && self.account(name).is_some_and(|it| claim.selection.takes(&name.1, |key| it.label(key)))
+            name.0 == *namespace && self.account(name).is_some_and(|it| it.is_taken_by(&claim.selection, &name.1))
         };
         if let Some((_, trouble)) = self.bad().find(|(name, _)| is_meant(name)) {
             return Standing::Hindered(trouble);

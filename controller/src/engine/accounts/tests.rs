@@ -1,4 +1,5 @@
-use kseal_core::reconcile::{Asks, Retry, Selection};
+use kseal_core::LabelSelector;
+use kseal_core::reconcile::{Asks, Retry};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -52,6 +53,10 @@ impl World {
     fn pass(&mut self, name: &str) -> Vec<Id> {
         let account = self.read(name);
         self.accounts.saw(&None, &account, self.now)
+    }
+
+    fn known(&self, name: &str) -> &Account {
+        self.accounts.account(&("prod".into(), name.into())).unwrap()
     }
 
     fn read(&self, name: &str) -> reconcile::Account {
@@ -352,4 +357,38 @@ fn a_list_that_does_not_name_an_account_forgets_it() {
     world.accounts.synced(&None, world.now);
     assert!(world.work().is_empty());
     assert_eq!(world.hindered("registry"), None, "nobody is busy any more");
+}
+
+#[test]
+fn what_others_make_long_is_not_kept_in_mind() {
+    let mut world = World::whole();
+    let names: Vec<String> = (0..1_000).map(|number| format!("name-{number}")).collect();
+    let entries: Vec<&str> = names.iter().map(String::as_str).chain(["registry"]).collect();
+    world.put("default", &entries, &names.join(","));
+    assert!(world.known("default").present.is_empty() && world.known("default").recorded.is_empty());
+    world.put("default", &entries, "");
+    assert!(world.known("default").present.is_empty());
+    world.ask_and_honour("registry");
+    assert_eq!(world.work(), [""; 0], "it is looked at, and has it");
+    assert_eq!(*world.known("default").present, [Box::from("registry")]);
+    assert!(world.accounts.next(world.now).is_none());
+}
+
+#[test]
+fn labels_without_end_are_not_selected_by() {
+    let mut seen = reconcile::Account::default();
+    let selector = |text: &str| Selection::Labels(LabelSelector::read(&serde_json::from_str(text).unwrap()).unwrap());
+    let (has, has_not) = (
+        selector(r#"{"matchLabels": {"a": "1"}}"#),
+        selector(r#"{"matchExpressions": [{"key": "b", "operator": "DoesNotExist"}]}"#),
+    );
+    let names = Selection::Names(["default".to_owned()].into());
+    let takes = |seen: &reconcile::Account| {
+        let account = Account::new(seen, 0, None);
+        [&has, &has_not, &names, &Selection::All].map(|selection| account.is_taken_by(selection, "default"))
+    };
+    seen.labels.insert("a".into(), "1".into());
+    assert_eq!(takes(&seen), [true; 4]);
+    seen.labels.extend((0..200).map(|number| (format!("label-of-some-length-{number}"), "true".into())));
+    assert_eq!(takes(&seen), [false, false, true, true], "what is not known of them is not guessed");
 }

@@ -6,7 +6,9 @@ use kseal_api::{ImagePullSecret, names};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
+use super::pull::MAX_SELECTION;
 use super::{Group, Selection, Trouble};
+use crate::name::is_name;
 
 /// What an object asks of ServiceAccounts of its namespace.
 #[derive(Debug, Default)]
@@ -40,10 +42,7 @@ impl Asks {
         let type_ = template.type_.unwrap_or_default();
         let annotations = template.metadata.and_then(|it| it.annotations).unwrap_or_default();
         let asked = match group {
-            Group::Native => image_pull_secret
-                .filter(|asked| !asked.is_null())
-                .map(|asked| ImagePullSecret::deserialize(asked).map_err(|_| Trouble::Selection))
-                .map(|asked| asked.and_then(|asked| Selection::native(&asked))),
+            Group::Native => image_pull_secret.map(|asked| native(asked.get())),
             Group::Upstream => Selection::upstream(&annotations),
         };
         let pull = asked.map(|selection| {
@@ -51,15 +50,24 @@ impl Asks {
             if is_registrys { selection } else { Err(Trouble::NotForPulling(type_.clone())) }
         });
         let is_token = type_ == names::SERVICE_ACCOUNT_TOKEN_TYPE;
-        let token_of = annotations.get(names::SERVICE_ACCOUNT_NAME).filter(|_| is_token).cloned();
+        let token_of = annotations.get(names::SERVICE_ACCOUNT_NAME).filter(|name| is_token && is_name(name)).cloned();
         Self { pull, token_of }
     }
 }
 
+fn native(asked: &str) -> Result<Selection, Trouble> {
+    if asked.len() > MAX_SELECTION {
+        return Err(Trouble::Selection);
+    }
+    let asked: ImagePullSecret = serde_json::from_str(asked).map_err(|_| Trouble::Selection)?;
+    Selection::native(&asked)
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Spec {
-    image_pull_secret: Option<Value>,
+struct Spec<'s> {
+    #[serde(borrow)]
+    image_pull_secret: Option<&'s RawValue>,
     template: Option<Value>,
 }
 
@@ -126,6 +134,20 @@ mod tests {
         };
         assert_eq!(of("kubernetes.io/service-account-token").as_deref(), Some("ci"));
         assert_eq!(of("Opaque"), None);
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_kept_in_mind_asks_in_vain() {
+        let many: Vec<String> = (0..10_000).map(|number| format!("name-{number}")).collect();
+        let template =
+            |annotation: &str, value: &str| json!({"type": DOCKER, "metadata": {"annotations": {annotation: value}}});
+        let upstream = json!({"template": template(names::IMAGE_PULL_SECRET_FOR, &many.join(","))});
+        assert_eq!(pull(Group::Upstream, &upstream), Some(Err("Malformed")));
+        let native = json!({"imagePullSecret": {"serviceAccounts": {"names": many}}, "template": {"type": DOCKER}});
+        assert_eq!(pull(Group::Native, &native), Some(Err("Malformed")));
+        let mut token = json!({"template": template(names::SERVICE_ACCOUNT_NAME, &many.join("-"))});
+        token["template"]["type"] = json!(names::SERVICE_ACCOUNT_TOKEN_TYPE);
+        assert_eq!(read(Group::Native, &token).token_of, None);
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub struct Digest([u8; 16]);
 
 impl Digest {
     /// Of texts in an order. Their lengths are hashed too, so that no text runs into the next.
-    pub(super) fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+    #[must_use]
+    pub fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let mut hash = Sha256::new();
         for text in texts {
             hash.update((text.len() as u64).to_be_bytes());

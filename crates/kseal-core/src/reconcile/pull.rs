@@ -7,6 +7,9 @@ use kseal_api::{ImagePullSecret, names};
 use super::Trouble;
 use crate::LabelSelector;
 
+/// All selections are kept in mind, so none may be as long as its author likes: this is enough for 256 names of full length.
+pub(super) const MAX_SELECTION: usize = 72 * 1_024;
+
 /// The ServiceAccounts of one namespace that are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -44,7 +47,11 @@ impl Selection {
         }
         let listed: BTreeSet<String> =
             text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
-        Some(if listed.is_empty() { Err(Trouble::Selection) } else { Ok(Self::Names(listed)) })
+        Some(if listed.is_empty() || text.len() > MAX_SELECTION {
+            Err(Trouble::Selection)
+        } else {
+            Ok(Self::Names(listed))
+        })
     }
 
     /// Whether a ServiceAccount is meant. `label`: the value of one of its labels, if it is there.

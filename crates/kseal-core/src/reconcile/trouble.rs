@@ -209,7 +209,7 @@ impl Trouble {
             Self::SecretDeleting => "the Secret is being deleted; it is made anew when it is gone".into(),
             Self::TypeDiffers => "the Secret is of another type, and types cannot be changed; delete the Secret, and it returns".into(),
             Self::Immutable => "the Secret is immutable and differs; delete the Secret, and it returns".into(),
-            Self::Selection => "imagePullSecret says which ServiceAccounts are meant by exactly one of names, selector, and all: true".into(),
+            Self::Selection => "imagePullSecret says which ServiceAccounts are meant by exactly one of names, selector, and all: true, in at most 72 KiB".into(),
             Self::NamespaceSelector => "spec.namespaceSelector is no label selector; {} selects every namespace".into(),
             Self::NotForPulling(type_) => format!(
                 "images are pulled with Secrets of type {}, and this one is of type {type_}",
