@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kseal_api::names;
-use kseal_core::tokens::{Account, SecretMetadata, Surroundings, TokenObject, status};
+use kseal_core::reconcile::Account;
+use kseal_core::tokens::{SecretMetadata, Surroundings, TokenObject, status};
 use kube::Client;
-use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -88,18 +88,6 @@ struct Tokens {
     began: (Instant, i64),
 }
 
-/// An object's place.
-#[derive(Deserialize)]
-struct Place {
-    metadata: PlaceMetadata,
-}
-
-#[derive(Deserialize)]
-struct PlaceMetadata {
-    namespace: String,
-    name: String,
-}
-
 impl Tokens {
     fn new(keeper: TokenKeeper) -> Self {
         let began = (Instant::now(), (keeper.clock)().as_second());
@@ -156,8 +144,9 @@ impl Tokens {
                     state.saw_secret(namespace, &secret, false, now);
                 }
                 Kind::Accounts => {
-                    let (Some(place), Some(account)) = (place(object), Account::read(object)) else { return };
-                    state.saw_account(namespace, &place, Some(&account), now);
+                    let Some(account) = Account::read(object) else { return };
+                    let consent = account.consent();
+                    state.saw_account(namespace, &(account.namespace, account.name), Some(consent), now);
                 }
             },
             Event::Gone { object } => match kind {
@@ -170,8 +159,8 @@ impl Tokens {
                     state.saw_secret(namespace, &secret, true, now);
                 }
                 Kind::Accounts => {
-                    let Some(place) = place(object) else { return };
-                    state.saw_account(namespace, &place, None, now);
+                    let Some(account) = Account::read(object) else { return };
+                    state.saw_account(namespace, &(account.namespace, account.name), None, now);
                 }
             },
             Event::Lost { category } => {
@@ -244,11 +233,6 @@ impl Tokens {
             self.keeper.metrics.token_expiry(expiry);
         }
     }
-}
-
-fn place(object: &[u8]) -> Option<(String, String)> {
-    let Place { metadata } = serde_json::from_slice(object).ok()?;
-    Some((metadata.namespace, metadata.name))
 }
 
 fn source(kind: Kind, namespace: Option<&str>) -> Source {

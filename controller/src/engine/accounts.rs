@@ -263,7 +263,7 @@ impl Account {
             present,
             recorded,
             labels: is_sane.then(|| labels.collect()),
-            consent: Digest::of(seen.allows.as_deref()),
+            consent: seen.consent(),
             step: Step::Rest,
             had: Box::default(),
         }

@@ -9,8 +9,8 @@ mod queue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kseal_core::reconcile::Retry;
-use kseal_core::tokens::{Account, SecretMetadata, TokenObject};
+use kseal_core::reconcile::{Digest, Retry};
+use kseal_core::tokens::{SecretMetadata, TokenObject};
 use tokio::time::Instant;
 
 use entry::{Entry, Place, Standing};
@@ -112,7 +112,8 @@ pub(super) enum Done {
 pub(super) struct Settled {
     /// UID and resourceVersion by name.
     pub(super) secrets: BTreeMap<String, (String, u64)>,
-    pub(super) account: Option<Account>,
+    /// What tokens depend on of the account.
+    pub(super) account: Option<Digest>,
 }
 
 /// A Secret that passed by while a job ran.
@@ -125,7 +126,7 @@ struct Seen {
 }
 
 /// A ServiceAccount that passed by while a job ran; none of it where it went.
-struct SeenAccount(Option<Account>);
+struct SeenAccount(Option<Digest>);
 
 /// Everything that is known.
 pub(super) struct State {
@@ -247,7 +248,7 @@ impl State {
     }
 
     /// A ServiceAccount is there, or gone.
-    pub(super) fn saw_account(&mut self, namespace: Option<&str>, place: &Name, account: Option<&Account>, now: Now) {
+    pub(super) fn saw_account(&mut self, namespace: Option<&str>, place: &Name, account: Option<Digest>, now: Now) {
         let of_namespace = self.objects.range((place.0.clone(), String::new())..);
         let of_namespace = of_namespace.take_while(|(name, _)| name.0 == place.0);
         let named: Vec<Name> =
@@ -260,11 +261,11 @@ impl State {
         }
     }
 
-    fn pass_account(&mut self, name: &Name, seen: Option<&Account>, now: Now) {
+    fn pass_account(&mut self, name: &Name, seen: Option<Digest>, now: Now) {
         let Some(entry) = self.objects.get_mut(name) else { return };
         if let Place::Running { account, .. } = &mut entry.place {
-            *account = Some(SeenAccount(seen.cloned()));
-        } else if entry.settled.as_ref().is_some_and(|settled| settled.account.as_ref() != seen) {
+            *account = Some(SeenAccount(seen));
+        } else if entry.settled.as_ref().is_some_and(|settled| settled.account != seen) {
             entry.attempts = 0;
             self.look(name, now.instant, now);
         }
@@ -354,7 +355,7 @@ impl State {
             self.pass(&job.name, seen, now);
         }
         if let Some(SeenAccount(account)) = account {
-            self.pass_account(&job.name, account.as_ref(), now);
+            self.pass_account(&job.name, account, now);
         }
     }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use kseal_api::names;
 use kseal_core::policy::Policy;
-use kseal_core::reconcile::{Retry, Trouble};
+use kseal_core::reconcile::{Account, Retry, Trouble};
 use kseal_core::tokens::{
-    Account, Obstacle, Publication, Record, SecretMetadata, Step, TokenObject, View, WholeSecret, body, decide,
-    eligible, status,
+    Obstacle, Publication, Record, SecretMetadata, Step, TokenObject, View, WholeSecret, body, decide, eligible, status,
 };
 use serde_json::value::RawValue;
 
@@ -339,7 +338,7 @@ impl Look {
         let version = |secret: &SecretMetadata| secret.resource_version.parse().unwrap_or(0);
         let secrets: BTreeMap<_, _> =
             ours.map(|secret| (secret.name.clone(), (secret.uid.clone(), version(secret)))).collect();
-        Settled { secrets, account: self.account.clone() }
+        Settled { secrets, account: self.account.as_ref().map(Account::consent) }
     }
 }
 

@@ -9,7 +9,6 @@
 //! long after that the one before it goes. A token Secret that was there when another one was published is noted as retired and never
 //! published again, so that one which is about to go cannot come back.
 
-mod account;
 pub mod body;
 mod event;
 mod issued;
@@ -21,7 +20,6 @@ mod secret;
 pub mod status;
 mod step;
 
-pub use account::Account;
 pub use event::event_of;
 pub use issued::Issued;
 pub use items::{Surroundings, pem};

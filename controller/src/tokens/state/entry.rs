@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kseal_api::TokenMode;
-use kseal_core::reconcile::Retry;
+use kseal_core::reconcile::{Digest, Retry};
 use kseal_core::tokens::TokenObject;
 use tokio::time::Instant;
 
@@ -14,7 +14,8 @@ use super::{ANSWER, CALM, Done, GRUDGE, Job, MAX_BACKOFF, MAX_WAIT, Now, Seen, S
 pub(super) struct Entry {
     pub(super) uid: String,
     generation: i64,
-    reconcile_at: Option<String>,
+    /// Stands for the time at which the object asked for a look.
+    reconcile_at: Digest,
     attention: Attention,
     pub(super) mode: &'static str,
     /// The name of the ServiceAccount; none of that name where the object does not say.
@@ -88,7 +89,7 @@ impl Entry {
         let mut entry = Self {
             uid: object.uid.clone(),
             generation: 0,
-            reconcile_at: None,
+            reconcile_at: Digest::default(),
             attention: Attention::Wanted,
             mode: "unknown",
             account: String::new(),
@@ -110,13 +111,13 @@ impl Entry {
     /// Whether nothing of it changed but its status.
     pub(super) fn is_as(&self, object: &TokenObject) -> bool {
         self.generation == object.generation
-            && self.reconcile_at == object.reconcile_at
+            && self.reconcile_at == reconcile_at(object)
             && self.attention == Attention::of(object)
     }
 
     pub(super) fn turn_to(&mut self, object: &TokenObject) {
         self.generation = object.generation;
-        self.reconcile_at.clone_from(&object.reconcile_at);
+        self.reconcile_at = reconcile_at(object);
         self.attention = Attention::of(object);
         let spec = object.spec.as_ref();
         self.account = spec.map(|spec| spec.service_account_name.clone()).unwrap_or_default();
@@ -244,4 +245,8 @@ impl Entry {
             Standing::Wrong { .. } => "failing",
         }
     }
+}
+
+fn reconcile_at(object: &TokenObject) -> Digest {
+    Digest::of(object.reconcile_at.as_deref())
 }

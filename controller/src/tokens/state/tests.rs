@@ -1,4 +1,5 @@
 use kseal_api::names;
+use kseal_core::reconcile::Account;
 use serde_json::{Value, json};
 
 use super::*;
@@ -24,9 +25,10 @@ fn secret(of: &str, name: &str, uid: &str, version: u64) -> SecretMetadata {
     SecretMetadata::read(json!({"metadata": metadata}).to_string().as_bytes()).unwrap()
 }
 
-fn account(uid: &str, allows: &str) -> Account {
-    let metadata = json!({"uid": uid, "annotations": {names::ALLOW_TOKEN_FOR: allows}});
-    Account::read(json!({"metadata": metadata}).to_string().as_bytes()).unwrap()
+fn account(uid: &str, allows: &str) -> Digest {
+    let metadata =
+        json!({"name": "bot", "uid": uid, "resourceVersion": "1", "annotations": {names::ALLOW_TOKEN_FOR: allows}});
+    Account::read(json!({"metadata": metadata}).to_string().as_bytes()).unwrap().consent()
 }
 
 const RIGHT: Done = Done::Right { until: None, expires: None, fought: false };
@@ -54,7 +56,7 @@ impl World {
         self.state.saw_secret(None, &secret("prod-ci", name, uid, version), gone, self.now);
     }
 
-    fn see_account(&mut self, account: Option<&Account>) {
+    fn see_account(&mut self, account: Option<Digest>) {
         self.state.saw_account(None, &("prod".into(), "bot".into()), account, self.now);
     }
 
@@ -88,7 +90,7 @@ fn our_own_writes_are_no_news() {
     world.see_secret("ci", "s1", 4, false);
     world.see_secret("old", "s0", 3, true);
     world.see("prod", "ci", &json!({"resourceVersion": "9"}));
-    world.see_account(Some(&account("a1", "ci")));
+    world.see_account(Some(account("a1", "ci")));
     world.pass(Duration::from_hours(1));
     assert!(world.next().is_none() && world.state.deadline().is_none());
 }
@@ -204,12 +206,12 @@ fn what_waits_for_an_account_or_a_policy_goes_on_at_once() {
     let waits = |by_policy| Done::Wrong { retry: Retry::OnChange, after: None, by_policy, for_filling: false };
     world.work(waits(false));
     assert!(world.next().is_none());
-    world.state.saw_account(None, &("prod".into(), "other".into()), Some(&account("a9", "")), world.now);
-    world.state.saw_account(None, &("dev".into(), "bot".into()), Some(&account("a9", "")), world.now);
+    world.state.saw_account(None, &("prod".into(), "other".into()), Some(account("a9", "")), world.now);
+    world.state.saw_account(None, &("dev".into(), "bot".into()), Some(account("a9", "")), world.now);
     world.state.policies_changed(world.now);
     assert!(world.next().is_none());
     for changed in [Some(account("a1", "ci,cd")), Some(account("a2", "ci")), None] {
-        world.see_account(changed.as_ref());
+        world.see_account(changed);
         world.work(waits(true));
     }
     world.state.policies_changed(world.now);
@@ -249,7 +251,7 @@ fn what_a_list_does_not_name_is_gone() {
     assert!(!of_secrets(&|world| world.see_secret("ci", "s1", 5, false)));
     assert!(of_secrets(&|_| {}));
     let of_accounts = |see: &dyn Fn(&mut World)| relist(&mut World::at_rest(), Kind::Accounts, see);
-    assert!(!of_accounts(&|world| world.see_account(Some(&account("a1", "ci")))));
+    assert!(!of_accounts(&|world| world.see_account(Some(account("a1", "ci")))));
     assert!(of_accounts(&|_| {}));
     let mut world = World::at_rest();
     assert!(!relist(&mut world, Kind::Objects, &|_| {}));

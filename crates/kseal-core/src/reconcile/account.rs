@@ -8,6 +8,8 @@ use kseal_api::names;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Digest;
+
 /// What is looked at of a ServiceAccount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
@@ -75,6 +77,13 @@ impl Account {
     #[must_use]
     pub fn allows(&self, entry: &str) -> bool {
         self.allows.as_deref().is_some_and(|text| listed(text).contains(entry))
+    }
+
+    /// Stands for all that tokens depend on: which account it is, whether it is going, and what it consents to.
+    #[must_use]
+    pub fn consent(&self) -> Digest {
+        let going = if self.deleting { "going" } else { "" };
+        Digest::of([&*self.uid, going, self.allows.as_deref().unwrap_or_default()])
     }
 
     /// The change after which every one of `add` is in the list, and of what was put there by us only what is to be kept.
@@ -262,6 +271,22 @@ mod tests {
         assert!(account.allows("ci") && account.allows("sealedsecrets/old"));
         assert!(!account.allows("old") && !account.allows("c") && !account.allows(""));
         assert!(!Account::default().allows("ci"));
+        for text in ["", ",", "cI", "ci2", "*", "sealedsecrets/ci", "c i"] {
+            let account = Account { allows: Some(text.to_owned()), ..Account::default() };
+            assert!(!account.allows("ci") && !account.allows(""), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_tokens_depend_on_is_another_with_another_account_and_another_word_of_it() {
+        let of = |uid: &str, deleting, allows: Option<&str>| {
+            Account { uid: uid.into(), deleting, allows: allows.map(Into::into), ..Account::default() }.consent()
+        };
+        let first = of("a1", false, Some("ci"));
+        assert_eq!(first, of("a1", false, Some("ci")));
+        for other in [of("a2", false, Some("ci")), of("a1", true, Some("ci")), of("a1", false, None)] {
+            assert_ne!(first, other);
+        }
     }
 
     proptest! {

@@ -9,9 +9,10 @@ use kseal_api::names;
 use serde_json::{Value, json};
 
 use super::{
-    Account, Issued, Publication, SecretMetadata, Step, Surroundings, TokenObject, View, WholeSecret, body, decide,
-    eligible, rfc3339,
+    Issued, Publication, SecretMetadata, Step, Surroundings, TokenObject, View, WholeSecret, body, decide, eligible,
+    rfc3339,
 };
+use crate::reconcile::Account;
 
 pub(super) const START: i64 = 1_795_323_600;
 pub(super) const PUBLISHED: &str = "ci";
@@ -113,7 +114,8 @@ impl World {
     pub(super) fn add_account(&mut self) {
         let uid = format!("account-{}", self.next());
         let annotations = json!({names::ALLOW_TOKEN_FOR: "other, ci"});
-        self.account = Some(json!({"metadata": {"name": "bot", "uid": uid, "annotations": annotations}}));
+        let metadata = json!({"name": "bot", "uid": uid, "resourceVersion": "1", "annotations": annotations});
+        self.account = Some(json!({ "metadata": metadata }));
     }
 
     fn account_uid(&self) -> Option<&str> {

@@ -4,8 +4,8 @@ use kseal_api::{ServiceAccountTokenSpec, TokenMode, names};
 
 use super::items::{self, Items, Surroundings};
 use super::object::overlap;
-use super::{Account, Issued, Obstacle, Record, SecretMetadata, TokenObject, WholeSecret};
-use crate::reconcile::Trouble;
+use super::{Issued, Obstacle, Record, SecretMetadata, TokenObject, WholeSecret};
+use crate::reconcile::{Account, Trouble};
 
 /// The type of published Secrets.
 pub(super) const OPAQUE: &str = "Opaque";
