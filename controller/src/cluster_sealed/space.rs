@@ -25,6 +25,8 @@ pub(super) struct Space {
     pub(super) attempts: u32,
     /// When it gets another turn.
     pub(super) due: Option<Instant>,
+    /// Whether what is to be written is the answer to a foreign change, however often it takes to succeed.
+    pub(super) is_answer: bool,
     /// When a foreign change was answered last.
     pub(super) answered: Option<Instant>,
     /// Who keeps changing the Secret.

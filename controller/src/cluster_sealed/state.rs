@@ -203,7 +203,7 @@ impl State {
         for space in object.spaces.values_mut() {
             if !matches!(&space.standing, Standing::Right(right) if right.content == content) {
                 space.standing = Standing::Unknown;
-                (space.due, space.attempts) = (None, 0);
+                (space.due, space.attempts, space.is_answer) = (None, 0, false);
             }
         }
         let marked = self.secrets.get(name).into_iter().flatten().map(|(namespace, _)| namespace);
@@ -380,7 +380,7 @@ impl Object {
     /// Somebody changed a Secret that was right.
     fn drifted(&mut self, namespace: &Arc<str>, now: Instant) {
         let Some(space) = self.spaces.get_mut(namespace) else { return };
-        space.standing = Standing::Drifted;
+        (space.standing, space.is_answer) = (Standing::Drifted, true);
         let due = space.answer_at(now);
         if due <= now {
             self.enqueue(namespace, true, now);

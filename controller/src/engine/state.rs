@@ -114,6 +114,8 @@ pub(super) struct State {
 struct Failing {
     attempts: u32,
     due: Option<Instant>,
+    /// Whether it is the answer to a foreign change that does not succeed.
+    drifted: bool,
 }
 
 #[derive(Clone, Copy)]

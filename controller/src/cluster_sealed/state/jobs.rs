@@ -158,7 +158,7 @@ impl State {
         let is_current = job.request.content == object.request.content;
         if let Some(space) = object.spaces.get_mut(namespace).filter(|it| it.place == Place::Running(job.ticket)) {
             (space.place, space.attempts) = (Place::Rest, 0);
-            if matches!(space.standing, Standing::Drifted) {
+            if std::mem::take(&mut space.is_answer) {
                 if space.is_fought(now) && written.changed {
                     space.contested = Some(written.before.unwrap_or_else(|| "someone".to_owned()).into());
                 }

@@ -47,10 +47,12 @@ impl State {
             let ticket = self.tickets;
             record.place = Place::Running { ticket, again: false, stirred: false };
             let waited = Duration::from_millis(millis.saturating_sub(record.since).into());
-            let (body, drifted) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
+            let (body, was_right) = (record.body.take(), matches!(record.standing, Standing::Right { .. }));
             self.bodies -= body.as_ref().map_or(0, |body| body.len());
             *self.running.entry(Arc::clone(&id.namespace)).or_default() += 1;
-            let attempts = self.failures.get(&id).map_or(0, |failing| failing.attempts);
+            let failing = self.failures.get(&id);
+            let attempts = failing.map_or(0, |failing| failing.attempts);
+            let drifted = was_right || failing.is_some_and(|failing| failing.drifted);
             let contested = drifted && self.answers.get(&id).is_some_and(|answer| now < answer.at + GRUDGE);
             return Some(Job {
                 id,
@@ -147,7 +149,8 @@ impl State {
                     Retry::OnKey => self.waiting.put(id, keys),
                     Retry::Backoff => {
                         let due = now + after.unwrap_or_default().max(backoff(job.attempts, jitter));
-                        self.failures.insert(id.clone(), Failing { attempts: job.attempts + 1, due: Some(due) });
+                        let failing = Failing { attempts: job.attempts + 1, due: Some(due), drifted: job.drifted };
+                        self.failures.insert(id.clone(), failing);
                         self.timers.push(Reverse((due, id.clone())));
                     }
                 }

@@ -198,6 +198,25 @@ fn a_changed_or_deleted_secret_is_answered_at_once_and_then_every_30_seconds() {
 }
 
 #[test]
+fn an_answer_that_succeeds_late_is_one() {
+    let db = object("db");
+    let mut world = World::settled(&db);
+    world.see_secret("db", mark("s", 25, Some("db")));
+    let job = world.next().unwrap();
+    let failed = Done::Wrong { retry: Retry::Backoff, after: None, keys: BTreeSet::new(), is_closed: false };
+    world.done(&job, &db, failed);
+    world.pass(1);
+    let job = world.next().unwrap();
+    assert!(job.drifted && job.attempts == 1);
+    world.right(&job, &db, 26);
+    world.pass(1);
+    world.see_secret("db", mark("s", 27, Some("db")));
+    assert!(world.next().is_none(), "not within half a minute");
+    world.pass(30);
+    assert!(world.next().unwrap().contested);
+}
+
+#[test]
 fn a_deletion_of_the_one_before_is_no_deletion() {
     let db = object("db");
     let mut world = World::settled(&db);

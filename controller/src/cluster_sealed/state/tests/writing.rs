@@ -137,6 +137,28 @@ fn a_change_by_somebody_else_is_answered_at_once_and_then_every_half_minute() {
 }
 
 #[test]
+fn an_answer_that_succeeds_late_is_one() {
+    let mut world = World::settled(&["regcred"], &["a"]);
+    world.version += 1;
+    world.secret("a", "s-a", world.version, Some("u1"));
+    let open = world.next().unwrap();
+    world.does(&open);
+    let write = world.next().unwrap();
+    assert_eq!(describe(&write), "change a");
+    let conflict = Trouble::Api { category: "conflict", text: String::new(), retry: Retry::Backoff };
+    world.state.failed(&write, &"a".into(), (conflict, None), 0.5, world.now);
+    world.later(Duration::from_secs(2));
+    assert_eq!(world.all(), ["open", "change a", "tell"]);
+    world.later(Duration::from_secs(5));
+    world.version += 1;
+    world.secret("a", "s-a", world.version, Some("u1"));
+    assert_eq!(world.all(), [""; 0], "not within half a minute");
+    world.later(Duration::from_secs(26));
+    assert_eq!(world.all(), ["open", "change a", "tell"]);
+    assert_eq!(world.ready(), ("True".into(), "Contested".into()));
+}
+
+#[test]
 fn a_change_while_it_is_written_is_found() {
     let mut world = World::settled(&["regcred"], &["a"]);
     world.namespace("b", &json!({}));
