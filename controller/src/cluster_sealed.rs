@@ -24,6 +24,7 @@ use tokio::time::{Instant, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::channel::send_if_other;
 use crate::collection::secrets;
 use crate::guard::Guard;
 use crate::keys::{HeldKeys, Needs};
@@ -327,14 +328,6 @@ impl Sealing {
             send_if_other(&self.sealer.needs, needs);
         }
     }
-}
-
-fn send_if_other<T: PartialEq>(sender: &watch::Sender<T>, now: T) {
-    sender.send_if_modified(|before| {
-        let is_other = *before != now;
-        *before = now;
-        is_other
-    });
 }
 
 const fn resource(collection: Collection) -> &'static str {

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::channel::send_if_other;
 use crate::collection::secrets;
 use crate::guard::Guard;
 use crate::keys::{HeldKeys, Needs, Published};
@@ -359,11 +360,7 @@ impl Engine {
             }
             let known = self.known_keys();
             let now = self.state().usage(&known).map(Arc::new);
-            self.context.needs.send_if_modified(|needs| {
-                let is_other = *needs != now;
-                *needs = now;
-                is_other
-            });
+            send_if_other(&self.context.needs, now);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod args;
+mod channel;
 pub mod client;
 pub mod cluster_sealed;
 mod collection;

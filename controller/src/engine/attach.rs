@@ -16,6 +16,7 @@ use super::Engine;
 use super::accounts::{AccountDone, AccountJob, Accounts, Asked, Place, Standing, unfinished};
 use super::table::Id;
 use crate::api::PatchKind;
+use crate::channel::send_if_other;
 use crate::collection::service_accounts;
 use crate::guard::seconds;
 use crate::secrets::{Refused, trouble, unreadable};
@@ -337,11 +338,7 @@ impl Engine {
             (accounts.untold(), Arc::new(accounts.hindrances()))
         };
         self.look_at(&untold, now);
-        self.context.hindrances.send_if_modified(|before| {
-            let is_other = *before != hindrances;
-            *before = hindrances;
-            is_other
-        });
+        send_if_other(&self.context.hindrances, hindrances);
     }
 
     fn look_at(&self, ids: &[Id], now: Instant) {

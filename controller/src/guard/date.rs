@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Edition, Editions};
 use crate::api::{Api, ApiError};
+use crate::channel::send_if_other;
 use crate::config_map::ConfigMap;
 
 /// Between two tries.
@@ -51,12 +52,12 @@ pub async fn date(mut with: Dating, term: CancellationToken, dated: &Cancellatio
         loop {
             let editions = with.seen.borrow_and_update().clone();
             // Before anything is asked, and again while the answer is awaited: what is not as it was is not in force any more.
-            hand_on(&with.in_force, known.in_force(&editions));
+            send_if_other(&with.in_force, known.in_force(&editions));
             let learned = select! {
                 learned = known.learn(&editions, &with.api, &with.namespace) => learned,
                 changed = with.seen.changed() => if changed.is_ok() { continue } else { return },
             };
-            hand_on(&with.in_force, known.in_force(&editions));
+            send_if_other(&with.in_force, known.in_force(&editions));
             dated.cancel();
             let pause = match learned {
                 Ok(()) => Duration::MAX,
@@ -76,14 +77,6 @@ pub async fn date(mut with: Dating, term: CancellationToken, dated: &Cancellatio
         }
     };
     term.run_until_cancelled(dating).await;
-}
-
-fn hand_on(in_force: &watch::Sender<InForce>, now: InForce) {
-    in_force.send_if_modified(|before| {
-        let is_other = *before != now;
-        *before = now;
-        is_other
-    });
 }
 
 /// Of policies that changed, since when they are so.

@@ -140,7 +140,7 @@ impl Account {
 }
 
 /// Names with commas between them.
-fn listed(text: &str) -> BTreeSet<String> {
+pub(super) fn listed(text: &str) -> BTreeSet<String> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect()
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kseal_api::{ImagePullSecret, names};
 
 use super::Trouble;
+use super::account::listed;
 use crate::LabelSelector;
 
 /// All selections are kept in mind, so none may be as long as its author likes: this is enough for 256 names of full length.
@@ -45,8 +46,7 @@ impl Selection {
         if text.trim() == "*" {
             return Some(Ok(Self::All));
         }
-        let listed: BTreeSet<String> =
-            text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
+        let listed = listed(text);
         Some(if listed.is_empty() || text.len() > MAX_SELECTION {
             Err(Trouble::Selection)
         } else {
