@@ -77,8 +77,6 @@ pub async fn seal_clusters(sealer: ClusterSealer, term: CancellationToken) {
         // There is nobody to tell of anything.
         sealer.needs.send_replace(Some(Arc::default()));
         sealer.claims.send_replace(Some(Arc::default()));
-        // And nobody is to take the end of these channels for the end of all counting.
-        term.cancelled().await;
         return;
     }
     let mut keys = sealer.keys.clone();

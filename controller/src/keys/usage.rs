@@ -1,6 +1,8 @@
 //! Tells which objects need which key: in the ConfigMap `kseal-key-usage`, and as metrics.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +73,7 @@ fn both(one: &BTreeMap<String, Need>, other: &BTreeMap<String, Need>) -> BTreeMa
 }
 
 impl UsageTeller {
-    async fn tell(mut self) {
+    async fn tell(mut self) -> Infallible {
         let mut told: Option<(KeyUsage, Instant)> = None;
         loop {
             if let Some(usage) = self.count() {
@@ -92,16 +94,16 @@ impl UsageTeller {
             sleep(PAUSE).await;
             let changed = async {
                 let [one, other] = &mut self.needs;
+                // Who has ended, or has nothing to count, changes nothing any more; the others do.
                 tokio::select! {
-                    it = one.changed() => it.is_ok(),
-                    it = other.changed() => it.is_ok(),
-                    it = self.held.changed() => it.is_ok(),
-                    it = self.published.changed() => it.is_ok(),
+                    Ok(()) = one.changed() => {}
+                    Ok(()) = other.changed() => {}
+                    Ok(()) = self.held.changed() => {}
+                    Ok(()) = self.published.changed() => {}
+                    else => pending().await,
                 }
             };
-            if matches!(timeout(AT_LEAST_EVERY, changed).await, Ok(false)) {
-                return;
-            }
+            drop(timeout(AT_LEAST_EVERY, changed).await);
         }
     }
 
@@ -139,7 +141,56 @@ impl UsageTeller {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use http::Method;
+
     use super::*;
+    use crate::testing::{Answer, Seen, client};
+
+    /// Where ClusterSealedSecrets are not opened, who counts them says once that there are none.
+    #[tokio::test(start_paused = true)]
+    async fn what_one_counts_is_told_after_another_has_ended() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&told);
+        let answer = move |request: Seen| {
+            if request.method == Method::GET {
+                return Answer::Json(404, json!(null));
+            }
+            let text = request.body["data"][names::KEY_USAGE_ITEM].as_str().unwrap().to_owned();
+            written.lock().unwrap().push(serde_json::from_str::<KeyUsage>(&text).unwrap().keys.len());
+            Answer::Json(201, json!(null))
+        };
+        let (engine, counted) = watch::channel(Some(Arc::default()));
+        let (beside, counted_beside) = watch::channel(Some(Arc::default()));
+        let held = Arc::new(HeldKeys { synced: true, ..HeldKeys::default() });
+        let (_held, keys) = watch::channel(held);
+        let (_publications, published) = watch::channel(None);
+        drop(beside);
+        let teller = UsageTeller {
+            api: Api::new(client(answer)),
+            namespace: "kseal-system".to_owned(),
+            watched: Vec::new(),
+            needs: [counted, counted_beside],
+            held: keys,
+            published,
+            clock: crate::settings::now,
+            metrics: Metrics::new(),
+        };
+        let term = CancellationToken::new();
+        let test = async {
+            for keys in 1..4 {
+                sleep(3 * PAUSE).await;
+                let needs =
+                    (0..keys).map(|number| (format!("k{number}"), Need { objects: 1, ..Need::default() })).collect();
+                engine.send_replace(Some(Arc::new(needs)));
+            }
+            sleep(3 * PAUSE).await;
+            term.cancel();
+        };
+        tokio::join!(tell_usage(teller, term.clone()), test);
+        assert_eq!(*told.lock().unwrap(), [0, 1, 2, 3]);
+    }
 
     #[test]
     fn what_is_counted_in_two_places_is_told_together() {

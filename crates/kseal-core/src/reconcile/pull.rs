@@ -41,6 +41,7 @@ impl Selection {
     ///
     /// # Errors
     /// It names nobody.
+    #[must_use]
     pub fn upstream(annotations: &BTreeMap<String, String>) -> Option<Result<Self, Trouble>> {
         let text = annotations.get(names::IMAGE_PULL_SECRET_FOR)?;
         if text.trim() == "*" {
