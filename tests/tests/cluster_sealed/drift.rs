@@ -8,7 +8,7 @@ use kseal_tests::{
     cluster::{AuditEvent, Cluster, Options, run, wait_until},
     site::{SOON, condition, items},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     ITEMS,
@@ -21,7 +21,13 @@ const ANSWER: Duration = Duration::from_secs(30);
 const SLACK: Duration = Duration::from_secs(15);
 
 async fn change(world: &World<'_>, namespace: &str) -> Result<()> {
-    world.objects().merge(&secret(namespace), &json!({"data": {"user": "eA=="}})).await.map(drop)
+    change_if(world, namespace, &json!({})).await
+}
+
+/// With a precondition in the metadata.
+async fn change_if(world: &World<'_>, namespace: &str, metadata: &Value) -> Result<()> {
+    let change = json!({"metadata": metadata, "data": {"user": "eA=="}});
+    world.objects().merge(&secret(namespace), &change).await.map(drop)
 }
 
 fn between(one: &AuditEvent, other: &AuditEvent) -> Result<Duration> {
@@ -81,8 +87,7 @@ fn a_fighter_gets_one_answer_in_half_a_minute_and_is_named_and_others_are_served
             }
             // Not over an answer that came since then: the next one is half a minute away.
             let only_as_read = json!({"resourceVersion": found["metadata"]["resourceVersion"]});
-            let again = json!({"metadata": only_as_read, "data": {"user": "eA=="}});
-            world.objects().merge(&secret("fought"), &again).await?;
+            change_if(&world, "fought", &only_as_read).await?;
             anyhow::bail!("it is as the fighter has it")
         })
         .await?;

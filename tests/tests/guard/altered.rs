@@ -71,24 +71,31 @@ async fn controller(site: &Site<'_>, arguments: &[&str]) -> Result<Controller> {
     site.start(ControllerOptions { arguments, ..ControllerOptions::default() }).await
 }
 
-#[test]
-fn what_came_while_the_policy_was_not_in_force_waits_and_is_never_honoured() {
+/// Runs a test in a namespace of a cluster of its own, which a controller looks after.
+fn guarded(test: impl AsyncFnOnce(&Case<'_>, Controller) -> Result<()>) {
     run(async {
         let cluster = Cluster::start(Options::default()).await?;
         let site = Site::bare(&cluster, FOLDER).await?;
         let controller = controller(&site, &[]).await?;
-        let case = site.case(Group::Native).await?;
+        test(&site.case(Group::Native).await?, controller).await
+    });
+}
+
+#[test]
+fn what_came_while_the_policy_was_not_in_force_waits_and_is_never_honoured() {
+    guarded(async |case, controller| {
+        let site = case.site;
         wait_for_policy(&controller, POLICY, true).await?;
         site.until_old_enough(POLICY).await?;
         for (number, (collection, change)) in alterations().into_iter().enumerate() {
-            let original = original(&site, collection).await?;
-            alter(&site, collection, &change).await?;
+            let original = original(site, collection).await?;
+            alter(site, collection, &change).await?;
             wait_for_policy(&controller, POLICY, false).await?;
-            let request = ask(&case, &format!("asked-{number}")).await?;
-            waits(&case, &request, &format!("other-{number}")).await?;
-            put_back(&site, collection, &original).await?;
+            let request = ask(case, &format!("asked-{number}")).await?;
+            waits(case, &request, &format!("other-{number}")).await?;
+            put_back(site, collection, &original).await?;
             wait_for_policy(&controller, POLICY, true).await?;
-            is_answered(&case, &request, "OlderThanPolicy").await?;
+            is_answered(case, &request, "OlderThanPolicy").await?;
         }
         let log = controller.logs()?;
         for words in ["the admission policy is in force", "is not in force", "is not that of this release"] {
@@ -96,8 +103,8 @@ fn what_came_while_the_policy_was_not_in_force_waits_and_is_never_honoured() {
         }
         // What is asked of a policy that has been there for a while is answered.
         site.until_old_enough(POLICY).await?;
-        let request = ask(&case, "checked").await?;
-        is_answered(&case, &request, "Answered").await
+        let request = ask(case, "checked").await?;
+        is_answered(case, &request, "Answered").await
     });
 }
 
@@ -117,22 +124,19 @@ async fn ask_unchecked(case: &Case<'_>, name: &str) -> Result<String> {
 
 #[test]
 fn what_was_weakened_by_an_addition_is_young_when_that_is_taken_out() {
-    run(async {
-        let cluster = Cluster::start(Options::default()).await?;
-        let site = Site::bare(&cluster, FOLDER).await?;
-        let controller = controller(&site, &[]).await?;
-        let case = site.case(Group::Native).await?;
+    guarded(async |case, controller| {
+        let site = case.site;
         site.until_old_enough(POLICY).await?;
-        let request = ask_unchecked(&case, "watched").await?;
-        is_answered(&case, &request, "OlderThanPolicy").await?;
+        let request = ask_unchecked(case, "watched").await?;
+        is_answered(case, &request, "OlderThanPolicy").await?;
         site.until_old_enough(POLICY).await?;
         controller.stop().await?;
-        let request = ask_unchecked(&case, "unwatched").await?;
-        let controller = self::controller(&site, &[]).await?;
-        is_answered(&case, &request, "OlderThanPolicy").await?;
+        let request = ask_unchecked(case, "unwatched").await?;
+        let controller = self::controller(site, &[]).await?;
+        is_answered(case, &request, "OlderThanPolicy").await?;
         site.until_old_enough(POLICY).await?;
-        let request = ask(&case, "checked").await?;
-        is_answered(&case, &request, "Answered").await?;
+        let request = ask(case, "checked").await?;
+        is_answered(case, &request, "Answered").await?;
         controller.stop().await
     });
 }
@@ -140,23 +144,20 @@ fn what_was_weakened_by_an_addition_is_young_when_that_is_taken_out() {
 /// It reaches the API servers by a watch, so that of a young one nobody knows whether it was asked.
 #[test]
 fn what_is_asked_of_a_young_policy_is_refused_with_what_to_do() {
-    run(async {
-        let cluster = Cluster::start(Options::default()).await?;
-        let site = Site::bare(&cluster, FOLDER).await?;
-        let controller = controller(&site, &[]).await?;
-        let case = site.case(Group::Native).await?;
+    guarded(async |case, controller| {
+        let site = case.site;
         site.until_old_enough(POLICY).await?;
-        let request = ask(&case, "old-enough").await?;
-        is_answered(&case, &request, "Answered").await?;
+        let request = ask(case, "old-enough").await?;
+        is_answered(case, &request, "Answered").await?;
         for (collection, field, value) in [(POLICIES, "failurePolicy", "Ignore"), (BINDINGS, "policyName", "other")] {
             // A label is no change, and makes nothing younger.
-            alter(&site, collection, &json!({"metadata": {"labels": {"touched": "once"}}})).await?;
+            alter(site, collection, &json!({"metadata": {"labels": {"touched": "once"}}})).await?;
             site.until_old_enough(POLICY).await?;
-            let original = original(&site, collection).await?;
-            alter(&site, collection, &json!({"spec": {field: value}})).await?;
-            put_back(&site, collection, &original).await?;
-            let request = ask(&case, &format!("after-{collection}")).await?;
-            is_answered(&case, &request, "OlderThanPolicy").await?;
+            let original = original(site, collection).await?;
+            alter(site, collection, &json!({"spec": {field: value}})).await?;
+            put_back(site, collection, &original).await?;
+            let request = ask(case, &format!("after-{collection}")).await?;
+            is_answered(case, &request, "OlderThanPolicy").await?;
             let answer = site.objects.get(&request).await?;
             let message = answer["status"]["conditions"][0]["message"].as_str().context("a message")?;
             ensure!(message.contains("delete it and create it again"), "{message}");
@@ -164,9 +165,9 @@ fn what_is_asked_of_a_young_policy_is_refused_with_what_to_do() {
         // A replica that starts later knows it from the record: what was asked while nobody led is answered.
         site.until_old_enough(POLICY).await?;
         controller.stop().await?;
-        let request = ask(&case, "while-nobody-led").await?;
-        let controller = self::controller(&site, &[]).await?;
-        is_answered(&case, &request, "Answered").await?;
+        let request = ask(case, "while-nobody-led").await?;
+        let controller = self::controller(site, &[]).await?;
+        is_answered(case, &request, "Answered").await?;
         controller.stop().await
     });
 }
