@@ -57,7 +57,7 @@ use tokio::{
 use self::{
     access::certificate,
     certificates::{Authority, Identity},
-    guard::Guard,
+    guard::{Guard, Held},
     parts::Parts,
     programs::Programs,
 };
@@ -231,6 +231,7 @@ impl Cluster {
 /// # Panics
 /// The test failed. The data of all control planes of this process is kept then.
 pub fn run(test: impl Future<Output = Result<()>>) {
+    let _held = Held::new();
     if let Err(error) = RUNTIME.block_on(test) {
         fail(&error);
     }

@@ -1,6 +1,7 @@
 //! The control plane that the other tests stand on.
 
 use std::{
+    borrow::Borrow,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -227,7 +228,7 @@ fn a_full_etcd_refuses_writes() {
 #[test]
 fn nothing_is_left_of_a_process_that_ends_or_is_killed() {
     run(async {
-        for name in ["child_ends", "child_is_killed", "child_fails"] {
+        for name in ["child_ends", "child_is_killed", "child_fails", "child_with_its_own_fails"] {
             let report = report(name, None)?;
             wait_until("its processes are gone", SOON, || async {
                 for (process, _) in &report.processes {
@@ -237,7 +238,7 @@ fn nothing_is_left_of_a_process_that_ends_or_is_killed() {
             })
             .await?;
             let folder = Path::new(&report.folder);
-            if name == "child_fails" {
+            if name.ends_with("fails") {
                 ensure!(folder.join("logs/kube-apiserver.log").exists());
                 std::fs::remove_dir_all(folder)?;
             }
@@ -298,13 +299,13 @@ fn report(name: &str, assets: Option<&Path>) -> Result<Report> {
 #[test]
 #[ignore = "a part of another test, which runs it as a process of its own"]
 fn child_ends() {
-    child(|| Ok(()));
+    child(Cluster::shared(), || Ok(()));
 }
 
 #[test]
 #[ignore = "a part of another test, which runs it as a process of its own"]
 fn child_is_killed() {
-    child(|| {
+    child(Cluster::shared(), || {
         let own = i32::try_from(std::process::id())?;
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(own), nix::sys::signal::Signal::SIGKILL)?;
         Ok(())
@@ -314,14 +315,21 @@ fn child_is_killed() {
 #[test]
 #[ignore = "a part of another test, which runs it as a process of its own"]
 fn child_fails() {
-    child(|| Err(anyhow::anyhow!("as it should")));
+    child(Cluster::shared(), || Err(anyhow::anyhow!("as it should")));
+}
+
+#[test]
+#[ignore = "a part of another test, which runs it as a process of its own"]
+fn child_with_its_own_fails() {
+    child(Cluster::start(Options::default()), || Err(anyhow::anyhow!("as it should")));
 }
 
 #[expect(clippy::disallowed_methods, reason = "by the environment one process of this program tells another")]
-fn child(then: impl FnOnce() -> Result<()>) {
+fn child<C: Borrow<Cluster>>(cluster: impl Future<Output = Result<C>>, then: impl FnOnce() -> Result<()>) {
     let Some(report) = std::env::var_os(REPORT) else { return };
     run(async {
-        let cluster = Cluster::shared().await?;
+        let cluster = cluster.await?;
+        let cluster = cluster.borrow();
         let mut lines = vec![cluster.folder().display().to_string()];
         for part in [Part::Etcd, Part::Apiserver, Part::ControllerManager] {
             let process = cluster.process_id(part)?.to_string();

@@ -4,6 +4,7 @@
 //! for the end of a pipe that only the process of the tests holds.
 
 use std::{
+    cell::RefCell,
     fs,
     io::Write as _,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
@@ -18,6 +19,10 @@ use anyhow::{Context as _, Result};
 /// Folders that a failure keeps.
 static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static HOOK: Once = Once::new();
+thread_local! {
+    /// Guards of the test that runs on this thread, if one does.
+    static HELD: RefCell<Option<Vec<Arc<Guard>>>> = const { RefCell::new(None) };
+}
 
 /// A folder, and the processes that work in it.
 pub(super) struct Guard {
@@ -50,7 +55,9 @@ impl Guard {
             .context("cannot run sh")?;
         let stdin = child.stdin.take();
         lock(&LIVE).push(folder.clone());
-        Ok(Arc::new(Self { folder, script: Mutex::new(Script { child, stdin }) }))
+        let guard = Arc::new(Self { folder, script: Mutex::new(Script { child, stdin }) });
+        HELD.with_borrow_mut(|held| held.as_mut().map(|guards| guards.push(Arc::clone(&guard))));
+        Ok(guard)
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -84,6 +91,23 @@ impl Drop for Guard {
         script.stdin = None;
         // It removes the folder; if it does not, nobody else could.
         let _ = script.child.wait();
+    }
+}
+
+/// Lives as long as a test. One that gives up has dropped its control plane before anybody knows that it failed, and the
+/// folder must still be there.
+pub(super) struct Held(());
+
+impl Held {
+    pub(super) fn new() -> Self {
+        HELD.set(Some(Vec::new()));
+        Self(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(HELD.take());
     }
 }
 
