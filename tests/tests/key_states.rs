@@ -275,8 +275,12 @@ fn an_identity_that_is_exchanged_signs_what_is_published_next() {
         let other = IdentityKey::from_seed(&[7; 32])?;
         identity["metadata"] = json!({"namespace": "kseal-system", "name": names::IDENTITY});
         identity["data"]["seed"] = json!(data_encoding::BASE64.encode(&[7; 32]));
-        site.objects.delete(&path).await?;
-        site.objects.create(&identity).await?;
+        // A turn that has begun may put the old one back in between.
+        wait_until("it is exchanged", SOON, || async {
+            site.objects.delete(&path).await?;
+            site.objects.create(&identity).await
+        })
+        .await?;
         site.objects.delete(CONFIG_MAP).await?;
         let after = wait_until("the other identity signs", SOON, || async {
             let bundle = site.published().await?;
