@@ -4,7 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, Once, PoisonError,
+        Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -61,7 +61,7 @@ impl Drop for Interrupts {
     }
 }
 
-fn doomed() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+fn doomed() -> MutexGuard<'static, Vec<PathBuf>> {
     DOOMED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -74,12 +74,18 @@ fn watch() {
                 continue;
             }
             // Held to the end, so that nothing new is made after the removal.
-            let doomed = doomed();
-            doomed.iter().for_each(|path| remove(path));
+            let doomed = remove_all();
             let _ = emulate_default_handler(signal);
             drop(doomed);
         }
     });
+}
+
+/// Removes them all. Nothing new is made while what it returns is held.
+pub(crate) fn remove_all() -> MutexGuard<'static, Vec<PathBuf>> {
+    let doomed = doomed();
+    doomed.iter().for_each(|path| remove(path));
+    doomed
 }
 
 fn remove(path: &Path) {
@@ -92,16 +98,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_goes_with_all_that_is_in_it_also_on_a_panic() {
+    fn a_folder_goes_with_all_that_is_in_it() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("secret");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("left-by-the-editor.swp"), "hunter2").unwrap();
-        let panicked = std::panic::catch_unwind(|| {
-            let _doomed = Doomed::make(|| Ok(&folder)).unwrap();
-            panic!("while it is there");
-        });
-        assert!(panicked.is_err() && !folder.exists());
+        drop(Doomed::make(|| Ok(&folder)).unwrap());
+        assert!(!folder.exists());
         assert!(!doomed().contains(&folder));
     }
 }

@@ -28,6 +28,7 @@ mod meaning;
 mod migrating;
 mod opening;
 mod output;
+mod panics;
 mod pinning;
 mod placing;
 mod prompt;
@@ -53,6 +54,7 @@ use crate::{args::Cli, error::Result, output::Output, settings::Environment};
 /// Runs the program as its arguments say.
 #[must_use]
 pub fn run() -> ExitCode {
+    panics::exit_on_panic();
     let environment = Environment::read();
     let mut command = args::command(environment.is_plugin);
     let matches = command.get_matches_mut();

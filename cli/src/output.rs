@@ -170,6 +170,11 @@ impl Output {
         }
     }
 
+    /// The program ends where it should not, whatever was asked for.
+    pub(crate) fn bug(place: &str) {
+        let _ = writeln!(io::stderr().lock(), "error: this is a bug: please report it with the place, {place}");
+    }
+
     fn label<'l>(&self, label: &'l str, color: &str) -> Cow<'l, str> {
         if self.color { format!("\x1b[1;{color}m{label}\x1b[0m").into() } else { label.into() }
     }
