@@ -146,7 +146,7 @@ pub(super) async fn many(plan: &Plan, table: &mut Table) -> Result<()> {
     let took = begun.elapsed();
     let [secrets, statuses, entries, operations] = counts(&controller).await?;
     let measured = format!(
-        "{secrets} and {entries}, {statuses} of a status, {operations} private-key operations, in {:.1} s",
+        "{secrets} and {entries}, {statuses} of a status, {operations} private-key operation, in {:.1} s",
         took.as_secs_f64()
     );
     let holds = secrets == namespaces && entries == accounts && operations == 1;
