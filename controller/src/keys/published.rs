@@ -10,6 +10,7 @@ use kube::Client;
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use crate::channel::send_if_other;
 use crate::collection::config_maps;
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
@@ -19,6 +20,13 @@ pub struct Published {
     resource_version: String,
     /// None where what stands there is no bundle whose signature holds.
     signed: Option<(String, Bundle)>,
+}
+
+/// The text says all that the bundle does.
+impl PartialEq for Published {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.resource_version, self.text()) == (&other.resource_version, other.text())
+    }
 }
 
 impl Published {
@@ -98,10 +106,10 @@ pub async fn follow_published(
         Event::Started => listed = false,
         Event::Present { object, .. } => {
             listed = true;
-            hand_on(published, Published::read(object));
+            send_if_other(published, Published::read(object).map(Arc::new));
         }
-        Event::Gone { .. } => hand_on(published, None),
-        Event::Synced { .. } if !listed => hand_on(published, None),
+        Event::Gone { .. } => send_if_other(published, None),
+        Event::Synced { .. } if !listed => send_if_other(published, None),
         Event::Synced { .. } | Event::Answered => {}
         Event::Lost { category } => {
             tracing::warn!(category, "the published keys cannot be followed now");
@@ -109,18 +117,4 @@ pub async fn follow_published(
         }
     };
     crate::watch::follow(client, source, sink).await
-}
-
-/// By what one is told from another.
-fn said(published: Option<&Published>) -> Option<(&str, Option<&str>)> {
-    published.map(|published| (published.resource_version.as_str(), published.text()))
-}
-
-fn hand_on(published: &watch::Sender<Option<Arc<Published>>>, now: Option<Published>) {
-    let now = now.map(Arc::new);
-    published.send_if_modified(|before| {
-        let is_other = said(before.as_deref()) != said(now.as_deref());
-        *before = now;
-        is_other
-    });
 }
