@@ -56,7 +56,11 @@ impl Guard {
         let stdin = child.stdin.take();
         lock(&LIVE).push(folder.clone());
         let guard = Arc::new(Self { folder, script: Mutex::new(Script { child, stdin }) });
-        HELD.with_borrow_mut(|held| held.as_mut().map(|guards| guards.push(Arc::clone(&guard))));
+        HELD.with_borrow_mut(|held| {
+            if let Some(held) = held {
+                held.push(Arc::clone(&guard));
+            }
+        });
         Ok(guard)
     }
 
