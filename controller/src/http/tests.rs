@@ -93,7 +93,7 @@ async fn the_bundle_is_served_as_it_is_published() {
     let hand_on = |text: &str| {
         let metadata = json!({"uid": "u", "resourceVersion": "1"});
         let config_map = json!({"metadata": metadata, "data": {"bundle.json": text}});
-        published.send_replace(Published::read(config_map.to_string().as_bytes()).map(Arc::new));
+        published.send_replace(Published::read(config_map.to_string().as_bytes(), None).map(Arc::new));
     };
     hand_on(&text);
     assert_eq!(ask(&router, Method::GET, "/v1/keys").await, (200, "application/json".into(), text.clone()));

@@ -76,7 +76,7 @@ struct Keeping<R> {
     /// Whether it was made in this term and is not told yet.
     is_identity_new: bool,
     /// The publication of the highest serial that this cluster's identity signed and that was seen.
-    last: Option<Bundle>,
+    last: Option<Arc<Bundle>>,
     /// The highest serial of all.
     serial: Option<u64>,
     /// Up to which epoch names are taken by what is no key Secret: of native keys, and of RSA keys.

@@ -17,9 +17,12 @@ use crate::watch::{Accept, Event, Source};
 
 /// The published bundle, as it stands in its ConfigMap.
 pub struct Published {
+    uid: String,
     resource_version: String,
     /// None where what stands there is no bundle whose signature holds.
-    signed: Option<(String, Bundle)>,
+    signed: Option<(String, Arc<Bundle>)>,
+    /// The bundle of the highest serial that stood there.
+    latest: Option<Arc<Bundle>>,
 }
 
 /// The text says all that the bundle does.
@@ -38,19 +41,35 @@ impl Published {
 
     /// The bundle itself.
     pub(crate) fn bundle(&self) -> Option<&Bundle> {
-        self.signed.as_ref().map(|(_, bundle)| bundle)
+        self.signed.as_ref().map(|(_, bundle)| &**bundle)
     }
 
-    /// Reads the ConfigMap.
-    pub(crate) fn read(object: &[u8]) -> Option<Self> {
+    /// The latest bundle that was seen in the ConfigMap of this UID, by whoever signed what was put there since. It is not
+    /// what stands there if that was put back, by a restore of etcd above all.
+    pub(crate) fn latest(&self, uid: &str) -> Option<&Arc<Bundle>> {
+        self.latest.as_ref().filter(|_| self.uid == uid)
+    }
+
+    /// Reads the ConfigMap, and keeps what was seen in it before if that is later.
+    pub(crate) fn read(object: &[u8], before: Option<&Self>) -> Option<Self> {
         let ConfigMap { metadata, data } = serde_json::from_slice(object).ok()?;
+        let (uid, resource_version) = (metadata.uid.into_owned(), metadata.resource_version.into_owned());
         let read = |text: String| {
             let bundle = serde_json::from_str(&text).ok().and_then(|text| Bundle::read(&text).ok());
-            Some((text, bundle.filter(|bundle| bundle.publisher.is_some())?))
+            Some((text, Arc::new(bundle.filter(|bundle| bundle.publisher.is_some())?)))
         };
         let signed = data.and_then(|data| data.bundle).and_then(read);
-        Some(Self { resource_version: metadata.resource_version.into_owned(), signed })
+        let stands = signed.as_ref().map(|(_, bundle)| bundle);
+        let seen = before.and_then(|before| before.latest(&uid));
+        let latest = seen.filter(|seen| stands.is_none_or(|stands| is_later(seen, stands))).or(stands).cloned();
+        Some(Self { uid, resource_version, signed, latest })
     }
+}
+
+/// Whether the same publisher signed this one after that one.
+fn is_later(this: &Bundle, that: &Bundle) -> bool {
+    let (Some(this), Some(that)) = (&this.publisher, &that.publisher) else { return false };
+    this.is(&that.cluster_uid, &that.identity) && this.serial > that.serial
 }
 
 /// The parts of the ConfigMap that mean something.
@@ -106,7 +125,8 @@ pub async fn follow_published(
         Event::Started => listed = false,
         Event::Present { object, .. } => {
             listed = true;
-            send_if_other(published, Published::read(object).map(Arc::new));
+            let before = published.borrow().clone();
+            send_if_other(published, Published::read(object, before.as_deref()).map(Arc::new));
         }
         Event::Gone { .. } => send_if_other(published, None),
         Event::Synced { .. } if !listed => send_if_other(published, None),

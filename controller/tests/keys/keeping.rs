@@ -145,6 +145,42 @@ async fn a_lost_key_stays_listed_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_published_is_remembered_by_who_did_not_lead() {
+    let fake = cluster();
+    let leader = Replica::start(&fake, UpstreamKeys::Off);
+    let term = leader.lead();
+    let standby = Replica::start(&fake, UpstreamKeys::Off);
+    fake.until(|fake| published(fake).is_some()).await;
+    let data = |fake: &FakeApi| fake.get(CONFIG_MAPS, names::PUBLIC_KEYS).unwrap()["data"].clone();
+    let (snapshot, serial) = (data(&fake), || published(&fake).unwrap().publisher.unwrap().serial);
+    relabel(&fake, FIRST, names::KEY_STATE, "compromised");
+    let both = [(1, "compromised".into()), (2, "active".into())];
+    fake.until(|fake| epochs_and_states(fake) == both).await;
+    let latest = serial();
+    later().await;
+    term.cancel();
+
+    // As a restore of etcd does, with something in between that is no bundle.
+    fake.delete(SECRETS, "kseal-2-6f0c1a2b");
+    relabel(&fake, FIRST, names::KEY_STATE, "active");
+    for data in [json!({"bundle.json": "{}"}), snapshot] {
+        fake.change(CONFIG_MAPS, names::PUBLIC_KEYS, |object| object["data"] = data);
+        later().await;
+    }
+    let term = standby.lead();
+    fake.until(|fake| epochs_and_states(fake) == [(1, "active".into()), (2, "retiring".into())]).await;
+    assert!(serial() > latest);
+    later().await;
+    term.cancel();
+
+    // Who deletes the ConfigMap makes the key forgotten, whoever leads next.
+    fake.delete(CONFIG_MAPS, names::PUBLIC_KEYS);
+    leader.lead();
+    fake.until(|fake| fake.get(CONFIG_MAPS, names::PUBLIC_KEYS).is_some()).await;
+    assert_eq!(epochs_and_states(&fake), [(1, "active".into())]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_publication_is_repaired() {
     let (fake, _replica) = settled(UpstreamKeys::Off).await;
     let whole = fake.get(CONFIG_MAPS, names::PUBLIC_KEYS).unwrap()["data"].clone();

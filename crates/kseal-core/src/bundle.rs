@@ -85,6 +85,14 @@ pub struct Publisher {
     pub issued_at: String,
 }
 
+impl Publisher {
+    /// Whether it is this cluster, and this its identity.
+    #[must_use]
+    pub fn is(&self, cluster_uid: &str, identity: &Identity) -> bool {
+        self.cluster_uid == cluster_uid && self.identity == *identity
+    }
+}
+
 /// A bundle that holds.
 pub struct Bundle {
     /// The cluster's name for people.

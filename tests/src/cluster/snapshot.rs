@@ -36,7 +36,16 @@ impl Cluster {
     /// # Errors
     /// A part does not stop or start, or files cannot be copied.
     pub async fn restore(&self, snapshot: &Snapshot) -> Result<()> {
+        self.restore_after(snapshot, async { Ok(()) }).await
+    }
+
+    /// The same, where nothing answers until `outage` has passed.
+    ///
+    /// # Errors
+    /// Those of [`Self::restore`], and of `outage`.
+    pub async fn restore_after(&self, snapshot: &Snapshot, outage: impl Future<Output = Result<()>>) -> Result<()> {
         let stopped = self.stop_all().await?;
+        outage.await?;
         fs::remove_dir_all(self.etcd_folder())?;
         copy(&snapshot.folder, &self.etcd_folder())?;
         self.resume_all(&stopped).await

@@ -41,7 +41,7 @@ const LAST: u64 = 253_402_300_799;
 impl<R: CryptoRng + Send> Keeping<R> {
     pub(super) async fn make_native(&mut self, cluster_uid: &str, held: &HeldKeys) -> Result<(), Fault> {
         const STEP: &str = "creating the Secret of a sealing key";
-        let epoch = held.ledger.next_epoch(KEY_PREFIX, self.last.as_ref(), self.taken[0]).ok_or(Fault::Epochs)?;
+        let epoch = held.ledger.next_epoch(KEY_PREFIX, self.last.as_deref(), self.taken[0]).ok_or(Fault::Epochs)?;
         let secret = key_name(KEY_PREFIX, epoch, cluster_uid);
         let again = self.new_native.take().filter(|new| new.secret == secret);
         let new = again.unwrap_or_else(|| {

@@ -1,5 +1,6 @@
 //! The publication: the ConfigMap from which everyone may read whom to seal for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kseal_api::{SealingKeyBundle, names};
@@ -29,13 +30,24 @@ impl<R: CryptoRng + Send> Keeping<R> {
             self.last = None;
             return None;
         };
-        let bundle = read_published(found.text.as_deref()?.as_bytes(), cluster_uid, &identity)?;
-        let read = serial(&bundle);
-        self.serial = self.serial.max(read);
-        if self.last.as_ref().is_none_or(|last| serial(last) <= read) {
+        // What this replica saw before it led counts: a restore of etcd takes longer than a leader keeps its lease without.
+        let seen = self.keeper.published.borrow().as_ref().and_then(|seen| seen.latest(&found.uid).cloned());
+        let is_ours = |seen: &Bundle| seen.publisher.as_ref().is_some_and(|it| it.is(cluster_uid, &identity));
+        if let Some(seen) = seen.filter(|seen| is_ours(seen)) {
+            self.see(seen);
+        }
+        let read = read_published(found.text.as_deref()?.as_bytes(), cluster_uid, &identity)?;
+        let read_serial = serial(&read);
+        self.see(Arc::new(read));
+        read_serial
+    }
+
+    fn see(&mut self, bundle: Arc<Bundle>) {
+        let seen = serial(&bundle);
+        self.serial = self.serial.max(seen);
+        if self.last.as_ref().is_none_or(|last| serial(last) <= seen) {
             self.last = Some(bundle);
         }
-        read
     }
 
     pub(super) async fn publish(
@@ -45,7 +57,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         config_map: Option<&FoundConfigMap>,
         found: Option<u64>,
     ) -> Result<Next, Fault> {
-        let wanted = held.ledger.wanted(cluster_uid, self.last.as_ref());
+        let wanted = held.ledger.wanted(cluster_uid, self.last.as_deref());
         self.tell_of_missing(&wanted.missing, config_map).await;
         let publication = Publication {
             name: self.keeper.settings.cluster_name.clone(),

@@ -58,8 +58,7 @@ pub fn next_serial(previous: Option<u64>, unix_seconds: u64) -> u64 {
 #[must_use]
 pub fn read_published(text: &[u8], cluster_uid: &str, identity: &Identity) -> Option<Bundle> {
     let bundle = Bundle::read(&serde_json::from_slice(text).ok()?).ok()?;
-    let publisher = bundle.publisher.as_ref()?;
-    (publisher.cluster_uid == cluster_uid && publisher.identity == *identity).then_some(bundle)
+    bundle.publisher.as_ref()?.is(cluster_uid, identity).then_some(bundle)
 }
 
 #[cfg(test)]
