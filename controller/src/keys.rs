@@ -5,7 +5,6 @@
 //! what it decides is in `kseal_core::keys`. Private keys are in the ring and in the wiped bodies at the edge, and nowhere
 //! else.
 
-mod event;
 mod follow;
 mod holder;
 mod keep;

@@ -8,6 +8,7 @@ pub mod cluster_sealed;
 mod collection;
 mod config_map;
 pub mod engine;
+mod events;
 pub mod guard;
 pub mod http;
 pub mod keys;
@@ -28,4 +29,4 @@ pub mod watch;
 pub use run::run;
 
 /// The name under which the controller's writes stand in `managedFields`, and that of its ServiceAccount.
-pub const MANAGER: &str = "kseal-controller";
+pub const MANAGER: &str = kseal_api::names::CONTROLLER;

@@ -12,7 +12,8 @@ use tokio::task::spawn_blocking;
 
 use super::{Done, Engine, Job};
 use crate::api::{ApiError, PatchKind};
-use crate::collection::events;
+use crate::events;
+use crate::keys::seconds;
 use crate::secrets::{Made, Refused, SecretWriter, TERMINATING, trouble, unreadable};
 
 /// That the server is not well is told only where it did not help to try again so often.
@@ -203,8 +204,7 @@ impl Engine {
         repaired: bool,
     ) -> Result<(), Option<Duration>> {
         let now = (self.context.clock)();
-        let seconds = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        let Some(body) = status::patch(request, outcome, &seconds) else {
+        let Some(body) = status::patch(request, outcome, &seconds(now)) else {
             return Ok(());
         };
         let path = status::path(request.group, &request.namespace, &request.name, "/status");
@@ -220,12 +220,7 @@ impl Engine {
             }
         }
         if let Some(event) = event_of(request, outcome, repaired) {
-            let unique = format!("{:x}", now.as_nanosecond());
-            let body = event.body(&unique, &seconds);
-            let path = events(&request.namespace);
-            self.context.metrics.event_written();
-            // An event that is lost is no reason to do the work again.
-            drop(self.context.api.create(&path, Zeroizing::new(body.into_bytes())).await);
+            events::tell(&self.context.api, &self.context.metrics, &event, now).await;
         }
         Ok(())
     }

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use kseal_api::names;
 use kseal_core::policy::{InForce, Policy};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use tokio::select;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Edition, Editions};
 use crate::api::{Api, ApiError};
 use crate::channel::send_if_other;
-use crate::config_map::ConfigMap;
+use crate::config_map::{Change, ConfigMap};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -117,13 +116,14 @@ impl Known {
         }
         // By the clock by which objects are created.
         let since = api.time().await?;
-        let mut items = Map::new();
-        for (policy, edition) in &unknown {
+        let record = |edition: &Edition| {
             let record = Record { edition: edition.clone(), since };
-            let text = serde_json::to_string(&record).expect("a record is text and numbers");
-            items.insert(policy.name().to_owned(), text.into());
-        }
-        ConfigMap::write(found.as_ref(), api, namespace, names::POLICY_RECORD, &Value::Object(items)).await?;
+            serde_json::to_string(&record).expect("a record is text and numbers")
+        };
+        let records: Vec<_> = unknown.iter().map(|(policy, edition)| (policy.name(), record(edition))).collect();
+        let items: Vec<_> = records.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let change = Change { items: &items, without: &[] };
+        ConfigMap::write(found.as_ref(), api, namespace, names::POLICY_RECORD, &change).await?;
         self.0.extend(unknown.into_iter().map(|(policy, edition)| (policy, (edition, since.as_second()))));
         Ok(())
     }

@@ -31,6 +31,7 @@ use self::rotate::Rotation;
 use self::wait::Wait;
 use super::{HeldKeys, KeySettings, Published, UpstreamKeys};
 use crate::api::Api;
+use crate::config_map::ConfigMap;
 use crate::metrics::Metrics;
 use crate::settings::Clock;
 
@@ -166,7 +167,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         &mut self,
         cluster_uid: &str,
         held: &HeldKeys,
-        config_map: Option<&read::FoundConfigMap>,
+        config_map: Option<&ConfigMap>,
     ) -> Result<Next, Fault> {
         if !self.has_identity(cluster_uid, config_map).await? {
             return Ok(Next::Again);

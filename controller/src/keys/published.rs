@@ -1,17 +1,16 @@
 //! Follows what is published, on every replica: for the endpoint, and to tell the leader that it was changed.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use kseal_api::names;
 use kseal_core::Bundle;
 use kube::Client;
-use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::channel::send_if_other;
 use crate::collection::config_maps;
+use crate::config_map::ConfigMap;
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 
@@ -52,17 +51,17 @@ impl Published {
 
     /// Reads the ConfigMap, and keeps what was seen in it before if that is later.
     pub(crate) fn read(object: &[u8], before: Option<&Self>) -> Option<Self> {
-        let ConfigMap { metadata, data } = serde_json::from_slice(object).ok()?;
-        let (uid, resource_version) = (metadata.uid.into_owned(), metadata.resource_version.into_owned());
-        let read = |text: String| {
-            let bundle = serde_json::from_str(&text).ok().and_then(|text| Bundle::read(&text).ok());
-            Some((text, Arc::new(bundle.filter(|bundle| bundle.publisher.is_some())?)))
+        let found = ConfigMap::parse(object)?;
+        let read = |text: &str| {
+            let bundle = Bundle::read(&serde_json::from_str(text).ok()?).ok()?;
+            Some((text.to_owned(), Arc::new(bundle)))
         };
-        let signed = data.and_then(|data| data.bundle).and_then(read);
+        let signed = found.item(names::PUBLIC_KEYS_ITEM).and_then(read);
+        let signed = signed.filter(|(_, bundle)| bundle.publisher.is_some());
         let stands = signed.as_ref().map(|(_, bundle)| bundle);
-        let seen = before.and_then(|before| before.latest(&uid));
+        let seen = before.and_then(|before| before.latest(found.uid()));
         let latest = seen.filter(|seen| stands.is_none_or(|stands| is_later(seen, stands))).or(stands).cloned();
-        Some(Self { uid, resource_version, signed, latest })
+        Some(Self { uid: found.uid().into(), resource_version: found.resource_version().into(), signed, latest })
     }
 }
 
@@ -70,41 +69,6 @@ impl Published {
 fn is_later(this: &Bundle, that: &Bundle) -> bool {
     let (Some(this), Some(that)) = (&this.publisher, &that.publisher) else { return false };
     this.is(&that.cluster_uid, &that.identity) && this.serial > that.serial
-}
-
-/// The parts of the ConfigMap that mean something.
-#[derive(Deserialize)]
-pub(super) struct ConfigMap<'c> {
-    #[serde(borrow)]
-    pub(super) metadata: Metadata<'c>,
-    #[serde(default)]
-    pub(super) data: Option<Data>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Metadata<'c> {
-    #[serde(borrow)]
-    pub(super) uid: Cow<'c, str>,
-    #[serde(borrow)]
-    pub(super) resource_version: Cow<'c, str>,
-    #[serde(default)]
-    pub(super) annotations: Annotations,
-}
-
-/// What may be asked of the leader.
-#[derive(Default, Deserialize)]
-pub(super) struct Annotations {
-    #[serde(default, rename = "kseal.dev/rotate")]
-    pub(super) rotate: Option<String>,
-    #[serde(default, rename = "kseal.dev/rotate-sealed-secrets")]
-    pub(super) rotate_upstream: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Data {
-    #[serde(default, rename = "bundle.json")]
-    pub(super) bundle: Option<String>,
 }
 
 /// Follows the ConfigMap of the published bundle and hands on what stands in it; none where there is none.

@@ -9,7 +9,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kseal_api::{KeyUsage, MAX_FIRST, names};
 use kseal_core::keys::{Need, usage};
-use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::keep::seconds;
 use super::{HeldKeys, Published};
 use crate::api::{Api, ApiError};
-use crate::config_map::ConfigMap;
+use crate::config_map::{Change, ConfigMap};
 use crate::metrics::Metrics;
 use crate::settings::Clock;
 
@@ -134,8 +133,8 @@ impl UsageTeller {
         }
         let counted = KeyUsage { counted_at: seconds((self.clock)()), ..usage.clone() };
         let text = serde_json::to_string_pretty(&counted).expect("a usage is text and numbers");
-        let data = json!({ names::KEY_USAGE_ITEM: text });
-        ConfigMap::write(found.as_ref(), &self.api, &self.namespace, names::KEY_USAGE, &data).await
+        let change = Change { items: &[(names::KEY_USAGE_ITEM, &text)], without: &[] };
+        ConfigMap::write(found.as_ref(), &self.api, &self.namespace, names::KEY_USAGE, &change).await
     }
 }
 
@@ -144,6 +143,7 @@ mod tests {
     use std::sync::Mutex;
 
     use http::Method;
+    use serde_json::json;
 
     use super::*;
     use crate::testing::{Answer, Seen, client};

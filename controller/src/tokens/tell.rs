@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use super::Tokens;
 use crate::api::PatchKind;
-use crate::collection::events;
+use crate::events;
+use crate::keys::seconds;
 use crate::secrets::trouble;
 
 impl Tokens {
@@ -20,9 +21,8 @@ impl Tokens {
         repaired: bool,
     ) -> Result<(), Option<Duration>> {
         let now = (self.keeper.clock)();
-        let seconds = crate::keys::seconds(now);
         let event = tokens::event_of(object, outcome, repaired);
-        if let Some(body) = status::patch(object, outcome, &seconds) {
+        if let Some(body) = status::patch(object, outcome, &seconds(now)) {
             let path = format!("{}/{}/status", status::collection(Some(&object.namespace)), object.name);
             self.keeper.metrics.status_written();
             match self.keeper.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {
@@ -35,11 +35,7 @@ impl Tokens {
             }
         }
         if let Some(event) = event {
-            let body = event.body(&format!("{:x}", now.as_nanosecond()), &seconds);
-            let path = events(&object.namespace);
-            self.keeper.metrics.event_written();
-            // An event that is lost is no reason to do the work again.
-            drop(self.keeper.api.create(&path, Zeroizing::new(body.into_bytes())).await);
+            events::tell(&self.keeper.api, &self.keeper.metrics, &event, now).await;
         }
         Ok(())
     }

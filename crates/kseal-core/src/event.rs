@@ -5,24 +5,34 @@ use serde_json::{Value, json};
 /// An event about one object.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
-    /// An `ObjectReference`.
-    pub(crate) involved: Value,
+    /// An `ObjectReference`, with name and namespace.
+    pub involved: Value,
     /// Who tells it.
-    pub(crate) component: &'static str,
-    pub(crate) warning: bool,
-    pub(crate) reason: &'static str,
-    pub(crate) message: String,
+    pub component: &'static str,
+    /// Whether somebody has to do something.
+    pub warning: bool,
+    /// In one word, for programs.
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
 }
 
 impl Event {
-    /// The body of the event. `unique` tells events of one object apart; `now` is RFC 3339.
+    /// Where it is told.
     #[must_use]
-    pub fn body(&self, unique: &str, now: &str) -> String {
+    pub fn namespace(&self) -> &str {
+        self.involved["namespace"].as_str().unwrap_or_default()
+    }
+
+    /// The body of the event, whose name the API server makes, since a name with more after it may be too long; `now` is RFC
+    /// 3339. Events are never changed and never repeated: each is one POST.
+    #[must_use]
+    pub fn body(&self, now: &str) -> String {
         let Self { involved, component, .. } = self;
-        let name = format!("{}.{unique}", involved["name"].as_str().unwrap_or_default());
+        let prefix = format!("{}.", involved["name"].as_str().unwrap_or_default());
         json!({
             "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": name, "namespace": involved["namespace"]},
+            "metadata": {"generateName": prefix, "namespace": involved["namespace"]},
             "involvedObject": involved,
             "type": if self.warning { "Warning" } else { "Normal" },
             "reason": self.reason, "message": self.message,

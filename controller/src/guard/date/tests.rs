@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{Answer, Seen, client};

@@ -9,9 +9,9 @@ use kseal_crypto::identity::{Identity, IdentityKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::read::FoundConfigMap;
 use super::{Fault, Keeping, seconds};
 use crate::collection::secrets;
+use crate::config_map::ConfigMap;
 use crate::keys::secret::SecretText;
 
 /// The identity and its seed, from which a Secret that was deleted by mistake is made again.
@@ -43,7 +43,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
     pub(super) async fn has_identity(
         &mut self,
         cluster_uid: &str,
-        config_map: Option<&FoundConfigMap>,
+        config_map: Option<&ConfigMap>,
     ) -> Result<bool, Fault> {
         const STEP: &str = "reading the Secret kseal-identity";
         let path = format!("{}/{}", secrets(Some(self.namespace())), names::IDENTITY);
@@ -64,9 +64,9 @@ impl<R: CryptoRng + Send> Keeping<R> {
     }
 
     /// A new identity is one that nobody trusts yet: where an old one signed what is published, only that one will do.
-    async fn make_identity(&mut self, cluster_uid: &str, config_map: Option<&FoundConfigMap>) -> Result<(), Fault> {
+    async fn make_identity(&mut self, cluster_uid: &str, config_map: Option<&ConfigMap>) -> Result<(), Fault> {
         const STEP: &str = "creating the Secret kseal-identity";
-        let signer = config_map.and_then(|found| signer(found.text.as_deref()?, cluster_uid));
+        let signer = config_map.and_then(|found| signer(found.item(names::PUBLIC_KEYS_ITEM)?, cluster_uid));
         let held = self.identity.take();
         let identity = match (signer, held) {
             (Some(signer), Some(held)) if held.key.public() == signer => held,

@@ -8,14 +8,11 @@ use kseal_core::Bundle;
 use kseal_core::keys::{Publication, next_serial, read_published};
 use kseal_crypto::identity::IdentityKey;
 use rand_core::CryptoRng;
-use serde_json::{Value, json};
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
-use super::read::FoundConfigMap;
 use super::{Fault, Keeping, Next, seconds};
-use crate::api::{ApiError, PatchKind};
-use crate::collection::config_maps;
+use crate::api::ApiError;
+use crate::config_map::{Change, ConfigMap};
 use crate::keys::HeldKeys;
 
 /// A writer that keeps changing the publication gets one answer in this time.
@@ -24,19 +21,19 @@ const ANSWER_EVERY: Duration = Duration::from_secs(30);
 impl<R: CryptoRng + Send> Keeping<R> {
     /// Remembers the latest publication of this cluster's identity, so that nothing that replaces it makes its keys
     /// forgotten or its serial lower. Only who deletes the ConfigMap makes keys forgotten.
-    pub(super) fn remember(&mut self, cluster_uid: &str, config_map: Option<&FoundConfigMap>) -> Option<u64> {
+    pub(super) fn remember(&mut self, cluster_uid: &str, config_map: Option<&ConfigMap>) -> Option<u64> {
         let identity = self.identity.as_ref()?.key.public();
         let Some(found) = config_map else {
             self.last = None;
             return None;
         };
         // What this replica saw before it led counts: a restore of etcd takes longer than a leader keeps its lease without.
-        let seen = self.keeper.published.borrow().as_ref().and_then(|seen| seen.latest(&found.uid).cloned());
+        let seen = self.keeper.published.borrow().as_ref().and_then(|seen| seen.latest(found.uid()).cloned());
         let is_ours = |seen: &Bundle| seen.publisher.as_ref().is_some_and(|it| it.is(cluster_uid, &identity));
         if let Some(seen) = seen.filter(|seen| is_ours(seen)) {
             self.see(seen);
         }
-        let read = read_published(found.text.as_deref()?.as_bytes(), cluster_uid, &identity)?;
+        let read = read_published(found.item(names::PUBLIC_KEYS_ITEM)?.as_bytes(), cluster_uid, &identity)?;
         let read_serial = serial(&read);
         self.see(Arc::new(read));
         read_serial
@@ -54,7 +51,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         &mut self,
         cluster_uid: &str,
         held: &HeldKeys,
-        config_map: Option<&FoundConfigMap>,
+        config_map: Option<&ConfigMap>,
         found: Option<u64>,
     ) -> Result<Next, Fault> {
         let wanted = held.ledger.wanted(cluster_uid, self.last.as_deref());
@@ -103,27 +100,19 @@ impl<R: CryptoRng + Send> Keeping<R> {
     /// A request for a rotation that was fulfilled goes with it, or it would come back to life should the new key be lost.
     async fn write(
         &self,
-        config_map: Option<&FoundConfigMap>,
+        config_map: Option<&ConfigMap>,
         text: &str,
         seals: &[Option<String>; 2],
     ) -> Result<(), ApiError> {
-        let data = json!({ names::PUBLIC_KEYS_ITEM: text });
-        let Some(FoundConfigMap { uid, resource_version, rotate, rotate_upstream, .. }) = config_map else {
-            let metadata = json!({"namespace": self.namespace(), "name": names::PUBLIC_KEYS});
-            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
-            let path = config_maps(self.namespace());
-            return self.keeper.api.create(&path, Zeroizing::new(body.to_string().into_bytes())).await.map(drop);
-        };
-        let mut patch = json!({"metadata": {"uid": uid, "resourceVersion": resource_version}, "data": data});
-        for (name, asked, seals) in
-            [(names::ROTATE, rotate, &seals[0]), (names::ROTATE_UPSTREAM, rotate_upstream, &seals[1])]
-        {
-            if asked.is_some() && asked != seals {
-                patch["metadata"]["annotations"][name] = Value::Null;
+        let mut without = Vec::new();
+        for (name, seals) in [names::ROTATE, names::ROTATE_UPSTREAM].into_iter().zip(seals) {
+            let asked = config_map.and_then(|found| found.annotation(name));
+            if asked.is_some() && asked != seals.as_deref() {
+                without.push(name);
             }
         }
-        let body = Zeroizing::new(patch.to_string().into_bytes());
-        self.keeper.api.patch(&self.config_map(), PatchKind::Merge, body).await.map(drop)
+        let change = Change { items: &[(names::PUBLIC_KEYS_ITEM, text)], without: &without };
+        ConfigMap::write(config_map, &self.keeper.api, self.namespace(), names::PUBLIC_KEYS, &change).await
     }
 }
 

@@ -8,20 +8,10 @@ use serde::Deserialize;
 
 use super::{Fault, Keeping};
 use crate::api::ApiError;
-use crate::collection::{config_maps, secrets};
-use crate::keys::published::ConfigMap;
+use crate::collection::secrets;
+use crate::config_map::ConfigMap;
 use crate::keys::{HeldKeys, Origin, Versions, cluster_uid};
 use crate::pages::{Page, page};
-
-/// The ConfigMap of the published bundle.
-pub(super) struct FoundConfigMap {
-    pub(super) uid: String,
-    pub(super) resource_version: String,
-    pub(super) text: Option<String>,
-    /// The native key, and the RSA key, that shall be followed by another.
-    pub(super) rotate: Option<String>,
-    pub(super) rotate_upstream: Option<String>,
-}
 
 /// Secrets in one page of a list.
 const PAGE: u16 = 500;
@@ -29,11 +19,6 @@ const PAGE: u16 = 500;
 impl<R> Keeping<R> {
     pub(super) fn namespace(&self) -> &str {
         &self.keeper.settings.namespace
-    }
-
-    /// The path of the ConfigMap.
-    pub(super) fn config_map(&self) -> String {
-        format!("{}/{}", config_maps(self.namespace()), names::PUBLIC_KEYS)
     }
 
     pub(super) async fn cluster_uid(&mut self) -> Result<String, Fault> {
@@ -46,21 +31,10 @@ impl<R> Keeping<R> {
         Ok(uid)
     }
 
-    pub(super) async fn read_config_map(&self) -> Result<Option<FoundConfigMap>, Fault> {
+    pub(super) async fn read_config_map(&self) -> Result<Option<ConfigMap>, Fault> {
         const STEP: &str = "reading the ConfigMap kseal-public-keys";
-        let body = match self.keeper.api.get(&self.config_map()).await {
-            Ok(body) => body,
-            Err(error) if error.code() == 404 => return Ok(None),
-            Err(error) => return Err(Fault::Api(STEP, error)),
-        };
-        let ConfigMap { metadata, data } = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
-        Ok(Some(FoundConfigMap {
-            uid: metadata.uid.into_owned(),
-            resource_version: metadata.resource_version.into_owned(),
-            text: data.and_then(|data| data.bundle),
-            rotate: metadata.annotations.rotate,
-            rotate_upstream: metadata.annotations.rotate_upstream,
-        }))
+        let found = ConfigMap::read(&self.keeper.api, self.namespace(), names::PUBLIC_KEYS).await;
+        found.map_err(|error| Fault::Api(STEP, error))
     }
 
     /// What is held, if it is what the API server has at this moment: a watch that lags must not make a key look lost.

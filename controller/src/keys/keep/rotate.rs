@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kseal_api::names;
 use kseal_core::keys::due_in;
 use rand_core::CryptoRng;
 use tokio::time::Instant;
 
 use super::Keeping;
-use super::read::FoundConfigMap;
+use crate::config_map::ConfigMap;
 use crate::keys::HeldKeys;
 
 /// Which keys follow each other.
@@ -61,18 +62,13 @@ impl Rotation {
 
 impl<R: CryptoRng + Send> Keeping<R> {
     /// Whether another native key shall be made.
-    pub(super) fn wants_native(
-        &mut self,
-        cluster_uid: &str,
-        held: &HeldKeys,
-        config_map: Option<&FoundConfigMap>,
-    ) -> bool {
+    pub(super) fn wants_native(&mut self, cluster_uid: &str, held: &HeldKeys, config_map: Option<&ConfigMap>) -> bool {
         let Some(key) = held.ledger.sealing_key(cluster_uid) else {
             self.rotation.see(Kind::Native, "");
             return true;
         };
         self.rotation.see(Kind::Native, &key.public.fingerprint().to_string());
-        let asked = config_map.and_then(|found| found.rotate.as_deref());
+        let asked = config_map.and_then(|found| found.annotation(names::ROTATE));
         let made = key.created_at.parse::<Timestamp>().ok().map(Timestamp::as_second);
         let (now, period) = (self.now(), self.keeper.settings.period);
         let is_due = self.rotation.is_due(Kind::Native, made, now, period);
@@ -81,7 +77,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
 
     /// From when another RSA key shall count, in seconds since 1970; none if none shall be made. One that is asked for comes
     /// before all others by upstream's order, however wrong a clock was when those were made.
-    pub(super) fn wants_rsa(&mut self, held: &HeldKeys, config_map: Option<&FoundConfigMap>) -> Option<u64> {
+    pub(super) fn wants_rsa(&mut self, held: &HeldKeys, config_map: Option<&ConfigMap>) -> Option<u64> {
         let now = u64::try_from(self.now()).unwrap_or(0);
         let latest = held.ledger.rsa.iter().max_by_key(|key| (key.created, &key.secret));
         self.rotation.see(Kind::Rsa, latest.map_or("", |key| &key.secret));
@@ -93,8 +89,8 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let is_due = self.rotation.is_due(Kind::Rsa, nearest, signed, period);
         // What is published, and so asked about.
         let published = held.ledger.certified().map(|key| key.fingerprint.to_string());
-        let asked = config_map.and_then(|found| found.rotate_upstream.clone());
-        if asked.is_some() && asked == published {
+        let asked = config_map.and_then(|found| found.annotation(names::ROTATE_UPSTREAM));
+        if asked.is_some() && asked == published.as_deref() {
             return Some(now.max(newest.since.saturating_add(1)));
         }
         is_due.then_some(now)

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use kseal_api::names;
+use kseal_core::Event;
 use kseal_crypto::Fingerprint;
 use rand_core::CryptoRng;
+use serde_json::{Value, json};
 
-use super::read::FoundConfigMap;
 use super::{Keeper, Keeping};
+use crate::config_map::ConfigMap;
+use crate::events;
 use crate::keys::HeldKeys;
-use crate::keys::event::{Told, tell};
 
 impl<R: CryptoRng + Send> Keeping<R> {
     /// Tells of keys that were made, now that they are there for certain, and of what is malformed.
@@ -22,7 +24,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
             let what = (malformed.uid.clone(), fault.clone());
             if !self.told.contains(&what) {
                 let message = format!("this key Secret is passed over: {fault}");
-                self.warn("Secret", &malformed.secret, &malformed.uid, "KeyMalformed", &message).await;
+                self.warn("Secret", &malformed.secret, &malformed.uid, "KeyMalformed", message).await;
             }
             still.insert(what);
         }
@@ -59,7 +61,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
             "made key {fingerprint}; what is sealed for it is lost without it: back all keys up with `{backup}`, \
              and keep that file secret"
         );
-        self.inform(secret, uid, "KeyCreated", &message).await;
+        self.inform(secret, uid, "KeyCreated", message).await;
     }
 
     pub(super) async fn tell_of_identity(&self, uid: &str, fingerprint: &str) {
@@ -69,11 +71,11 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let message = format!(
             "made identity {fingerprint}, which .kseal.yaml pins: back it up with `{backup}`, and keep that file secret"
         );
-        self.inform(names::IDENTITY, uid, "IdentityCreated", &message).await;
+        self.inform(names::IDENTITY, uid, "IdentityCreated", message).await;
     }
 
     /// Tells of published keys whose Secret is gone.
-    pub(super) async fn tell_of_missing(&mut self, missing: &[Fingerprint], config_map: Option<&FoundConfigMap>) {
+    pub(super) async fn tell_of_missing(&mut self, missing: &[Fingerprint], config_map: Option<&ConfigMap>) {
         self.keeper.metrics.keys_missing(missing.len());
         if self.missing == missing {
             return;
@@ -87,19 +89,25 @@ impl<R: CryptoRng + Send> Keeping<R> {
             "the Secrets of {count} published keys are missing ({listed}): what is sealed for them does not open; restore \
              them from a backup, or delete this ConfigMap to forget them"
         );
-        self.warn("ConfigMap", names::PUBLIC_KEYS, &config_map.uid, "KeyMissing", &message).await;
+        self.warn("ConfigMap", names::PUBLIC_KEYS, config_map.uid(), "KeyMissing", message).await;
     }
 
-    async fn inform(&self, secret: &str, uid: &str, reason: &'static str, message: &str) {
-        self.post(&Told { kind: "Secret", name: secret, uid, is_warning: false, reason, message }).await;
+    async fn inform(&self, secret: &str, uid: &str, reason: &'static str, message: String) {
+        let involved = self.reference("Secret", secret, uid);
+        self.tell(Event { involved, component: names::CONTROLLER, warning: false, reason, message }).await;
     }
 
-    async fn warn(&self, kind: &'static str, name: &str, uid: &str, reason: &'static str, message: &str) {
-        self.post(&Told { kind, name, uid, is_warning: true, reason, message }).await;
+    async fn warn(&self, kind: &str, name: &str, uid: &str, reason: &'static str, message: String) {
+        let involved = self.reference(kind, name, uid);
+        self.tell(Event { involved, component: names::CONTROLLER, warning: true, reason, message }).await;
     }
 
-    async fn post(&self, told: &Told<'_>) {
+    fn reference(&self, kind: &str, name: &str, uid: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": kind, "namespace": self.namespace(), "name": name, "uid": uid})
+    }
+
+    async fn tell(&self, event: Event) {
         let Keeper { api, metrics, clock, .. } = &self.keeper;
-        tell(api, metrics, self.namespace(), clock(), told).await;
+        events::tell(api, metrics, &event, clock()).await;
     }
 }

@@ -127,11 +127,11 @@ mod tests {
     fn upstreams_kind_has_upstreams_words_and_component() {
         let request = request(Group::Upstream, &json!(null));
         let event = event_of(&request, &wrong(&Trouble::NotOwned), false).unwrap();
-        let body: Value = serde_json::from_str(&event.body("1a", "2026-11-26T00:00:00Z")).unwrap();
+        let body: Value = serde_json::from_str(&event.body("2026-11-26T00:00:00Z")).unwrap();
         assert_eq!(body["reason"], "ErrUpdateFailed");
         assert_eq!(body["message"], "Resource \"db\" already exists and is not managed by SealedSecret");
         assert_eq!(body["source"]["component"], "sealed-secrets");
-        assert_eq!((&body["metadata"]["name"], &body["involvedObject"]["uid"]), (&json!("db.1a"), &json!("u1")));
+        assert_eq!((&body["metadata"]["generateName"], &body["involvedObject"]["uid"]), (&json!("db."), &json!("u1")));
         assert_eq!(right(&failed(Group::Upstream, "NoKey"), false), Some("Unsealed"));
         let event = event_of(&request, &wrong(&Trouble::Immutable), false).unwrap();
         let begins =
