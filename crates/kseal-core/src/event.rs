@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// An event about one object.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
-    /// An `ObjectReference`, with name and namespace.
+    /// An `ObjectReference`, with name, and with namespace if its kind has one.
     pub involved: Value,
     /// Who tells it.
     pub component: &'static str,
@@ -18,10 +18,10 @@ pub struct Event {
 }
 
 impl Event {
-    /// Where it is told.
+    /// Where it is told: of what has no namespace, in `default`, the only one that the API server takes.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.involved["namespace"].as_str().unwrap_or_default()
+        self.involved["namespace"].as_str().unwrap_or("default")
     }
 
     /// The body of the event, whose name the API server makes, since a name with more after it may be too long; `now` is RFC
@@ -32,7 +32,7 @@ impl Event {
         let prefix = format!("{}.", involved["name"].as_str().unwrap_or_default());
         json!({
             "apiVersion": "v1", "kind": "Event",
-            "metadata": {"generateName": prefix, "namespace": involved["namespace"]},
+            "metadata": {"generateName": prefix, "namespace": self.namespace()},
             "involvedObject": involved,
             "type": if self.warning { "Warning" } else { "Normal" },
             "reason": self.reason, "message": self.message,

@@ -211,9 +211,9 @@ impl Case<'_> {
             let about = &event["involvedObject"];
             about["name"] == *self.name && about["apiVersion"] == self.group.api_version()
         });
-        // Their names end with the time, in hexadecimal of one length.
-        events.sort_by_key(|event| event["metadata"]["name"].to_string());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        // They are never changed.
+        events.sort_by_key(|event| text(&event["metadata"]["resourceVersion"]).parse::<u64>().ok());
         Ok(events.iter().map(|event| format!("{}: {}", text(&event["reason"]), text(&event["message"]))).collect())
     }
 

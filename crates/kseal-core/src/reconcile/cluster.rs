@@ -1,6 +1,7 @@
 //! What a ClusterSealedSecret asks for: one Secret in many namespaces. Of each namespace it makes the [`Request`] that an
 //! object of that namespace would be; past that, Secrets are written and refused by the same rules.
 
+mod event;
 mod mark;
 pub mod status;
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Group, Request, Trouble, status::Outcome};
 use crate::Event;
+use crate::condition::cut;
 
 /// Longer notes are refused by the API server.
 const MAX_MESSAGE: usize = 1_000;
@@ -55,11 +56,7 @@ const fn success(group: Group) -> (&'static str, &'static str) {
 
 /// Reason and message; for upstream's kind in its words.
 fn words(request: &Request, trouble: &Trouble) -> (&'static str, String) {
-    let mut message = trouble.message(request.group, &request.name);
-    let end = message.char_indices().map(|(at, _)| at).take_while(|at| *at <= MAX_MESSAGE).last().unwrap_or(0);
-    if message.len() > MAX_MESSAGE {
-        message.truncate(end);
-    }
+    let message = cut(trouble.message(request.group, &request.name), MAX_MESSAGE);
     match (request.group, trouble) {
         (Group::Native, _) => (trouble.reason(), message),
         (Group::Upstream, Trouble::Contents { .. } | Trouble::Shape | Trouble::Unsupported(_)) => {

@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::ClusterRequest;
+use super::event::event_of;
+use crate::Event;
 use crate::condition::{self, Condition, KSTATUS, MAX_MESSAGE, cut, find, text};
 use crate::policy::SeenUnder;
 use crate::reconcile::status::opened_by_compromised;
 use crate::reconcile::{Digest, Group, LOGIC_VERSION, Retry, Trouble};
+
+/// The reason while nothing is wrong, and not all is done.
+pub(super) const OPENING: &str = "Opening";
 
 /// What was done, for whom, by which logic. If it equals what is there, nothing has to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,12 +122,16 @@ pub struct Told {
     pub body: String,
     /// What the status is then.
     pub seen: Seen,
+    /// What is to be told beside it.
+    pub event: Option<Event>,
 }
 
 /// The status that the object shall have; none where it is what was `seen` of it last. `now` is RFC 3339.
 #[must_use]
 pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
-    let ours = conditions(request, outcome).into_iter().map(|wanted| {
+    let wanted = conditions(request, outcome);
+    let event = wanted.first().and_then(|ready| event_of(request, find(seen.conditions(), ready.type_), ready));
+    let ours = wanted.into_iter().map(|wanted| {
         let mut condition = wanted.render(find(seen.conditions(), wanted.type_), now);
         condition["observedGeneration"] = json!(request.generation);
         condition
@@ -153,7 +162,7 @@ pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &
     let body = json!({"metadata": metadata, "status": wanted}).to_string();
     let mut status = seen.status.clone();
     status.extend(wanted);
-    Some(Told { body, seen: Seen::of(status) })
+    Some(Told { body, seen: Seen::of(status), event })
 }
 
 fn failure(request: &ClusterRequest) -> impl Fn(&(&str, &Trouble)) -> Value {
@@ -188,7 +197,7 @@ fn conditions(request: &ClusterRequest, outcome: &Outcome<'_>) -> Vec<Condition>
     }
     if is_pending {
         let message = format!("{ready} of {selected} namespaces have the Secret");
-        return Condition::not_ready("Opening", message, Retry::Backoff);
+        return Condition::not_ready(OPENING, message, Retry::Backoff);
     }
     vec![right(outcome)]
 }

@@ -49,6 +49,39 @@ fn what_is_told_is_not_told_again() {
 }
 
 #[test]
+fn an_event_tells_when_something_begins_to_be_wrong_and_when_it_ends() {
+    let (owned, quota) = (Trouble::NotOwned, Trouble::Immutable);
+    let wrong = |trouble| Outcome { selected: 2, ready: 1, failures: vec![("shop", trouble)], ..Outcome::default() };
+    let opening = || Outcome { selected: 2, ready: 1, ..Outcome::default() };
+    let right = || Outcome { selected: 2, ready: 2, ..Outcome::default() };
+    let mut seen = Seen::default();
+    let mut then = |outcome: Outcome<'_>| {
+        let told = tell(&object(&json!(null)), &seen, &outcome, NOW).unwrap();
+        seen = told.seen;
+        told.event.map(|event| (event.warning, event.reason, event.message))
+    };
+    assert_eq!(then(opening()), None);
+    assert_eq!(then(right()), None);
+    let (warning, reason, message) = then(wrong(&owned)).unwrap();
+    assert!(warning && reason == "NotOwned" && message.starts_with("in 1 of 2 namespaces; shop: "), "{message}");
+    assert_eq!(then(Outcome { selected: 3, ..wrong(&owned) }), None, "it is told");
+    assert_eq!(then(wrong(&quota)).map(|(warning, reason, _)| (warning, reason)), Some((true, "Immutable")));
+    assert_eq!(then(right()), Some((false, "Opened", "the Secrets are right".into())));
+    assert!(then(wrong(&owned)).is_some());
+    assert_eq!(then(opening()), Some((false, "Opening", "1 of 2 namespaces have the Secret".into())));
+    assert_eq!(then(right()), None);
+
+    let event = tell(&object(&json!(null)), &Seen::default(), &wrong(&owned), NOW).unwrap().event.unwrap();
+    let body: Value = serde_json::from_str(&event.body(NOW)).unwrap();
+    assert_eq!(body["metadata"]["namespace"], "default", "of what has no namespace");
+    let about = json!({
+        "apiVersion": "kseal.dev/v1alpha1", "kind": "ClusterSealedSecret", "name": "regcred", "uid": "u1",
+        "resourceVersion": "17",
+    });
+    assert_eq!(body["involvedObject"], about);
+}
+
+#[test]
 fn all_is_well_if_every_namespace_has_it() {
     let all = told(&Outcome { selected: 2, ready: 2, ..Outcome::default() });
     assert_eq!(ready(&all), ("True", "Opened", ""));
