@@ -54,6 +54,9 @@ pub enum ApiError {
     /// No answer came; a write may have happened.
     #[error("the API server did not answer")]
     Unanswered,
+    /// What came is no answer to what was asked; a write may have happened.
+    #[error("the API server's answer cannot be read")]
+    Unreadable,
 }
 
 /// What of the server's no is passed on.
@@ -107,16 +110,29 @@ impl ApiError {
     /// The code of the server's no; 0 where it did not answer.
     #[must_use]
     pub fn code(&self) -> u16 {
+        self.refusal().map_or(0, |refusal| refusal.code)
+    }
+
+    /// The server's no; none where it did not answer so.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused(refusal) => refusal.code,
-            Self::Unanswered => 0,
+            Self::Refused(refusal) => Some(refusal),
+            Self::Unanswered | Self::Unreadable => None,
         }
+    }
+
+    /// What the words of the server's no tell.
+    #[must_use]
+    pub fn hint(&self) -> Option<RefusalHint> {
+        self.refusal()?.hint
     }
 
     /// A label for metrics.
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self.code() {
+            0 if matches!(self, Self::Unreadable) => "unreadable",
             0 => "unreachable",
             401 => "unauthorized",
             403 => "forbidden",

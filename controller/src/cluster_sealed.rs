@@ -13,7 +13,6 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kseal_api::names;
 use kseal_core::policy::Policy;
 use kseal_core::reconcile::{ClusterMark, ClusterRequest, Own, cluster};
@@ -30,7 +29,7 @@ use crate::guard::Guard;
 use crate::keys::{HeldKeys, Needs};
 use crate::metrics::Metrics;
 use crate::pull_claims::{Claims, Hindrances};
-use crate::settings::Clock;
+use crate::settings::{Clock, rfc3339};
 use crate::watch::{Accept, Event, NOT_SERVED, Source, follow};
 use state::{Collection, Rules, State};
 
@@ -231,8 +230,7 @@ impl Sealing {
 
     /// The present, for people.
     fn time(&self) -> String {
-        let now: Timestamp = (self.sealer.clock)();
-        now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+        rfc3339((self.sealer.clock)())
     }
 
     /// Wakes a worker when something is due. A worker that finds no job tells to look at the next deadline.

@@ -23,6 +23,8 @@ struct Metadata {
     uid: String,
     resource_version: String,
     #[serde(default)]
+    creation_timestamp: String,
+    #[serde(default)]
     annotations: BTreeMap<String, String>,
 }
 
@@ -30,14 +32,14 @@ struct Metadata {
 pub(crate) struct Change<'c> {
     pub(crate) items: &'c [(&'c str, &'c str)],
     /// Annotations that go.
-    pub(crate) without: &'c [&'c str],
+    pub(crate) removed: &'c [&'c str],
 }
 
 impl ConfigMap {
     /// None where it is not there.
     pub(crate) async fn read(api: &Api, namespace: &str, name: &str) -> Result<Option<Self>, ApiError> {
         match api.get(&path(namespace, name)).await {
-            Ok(body) => Self::parse(&body).map(Some).ok_or(ApiError::Unanswered),
+            Ok(body) => Self::parse(&body).map(Some).ok_or(ApiError::Unreadable),
             Err(error) if error.code() == 404 => Ok(None),
             Err(error) => Err(error),
         }
@@ -53,6 +55,11 @@ impl ConfigMap {
 
     pub(crate) fn resource_version(&self) -> &str {
         &self.metadata.resource_version
+    }
+
+    /// RFC 3339, always of one form: the earlier one is the lesser.
+    pub(crate) fn created(&self) -> &str {
+        &self.metadata.creation_timestamp
     }
 
     pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
@@ -77,8 +84,8 @@ impl ConfigMap {
         let answer = match found.map(|found| &found.metadata) {
             Some(Metadata { uid, resource_version, .. }) => {
                 let mut metadata = json!({"uid": uid, "resourceVersion": resource_version});
-                for name in change.without {
-                    metadata["annotations"][name] = Value::Null;
+                for annotation in change.removed {
+                    metadata["annotations"][annotation] = Value::Null;
                 }
                 api.patch(&path(namespace, name), PatchKind::Merge, body(metadata)).await
             }
@@ -90,4 +97,22 @@ impl ConfigMap {
 
 fn path(namespace: &str, name: &str) -> String {
     format!("{}/{name}", config_maps(namespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Answer, client};
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_not_taken_for_none() {
+        let read = async |code, body: Value| {
+            let api = Api::new(client(move |_| Answer::Json(code, body.clone())));
+            ConfigMap::read(&api, "kseal-system", "c").await
+        };
+        assert!(read(404, json!({})).await.unwrap().is_none());
+        assert_eq!(read(200, json!({})).await.map(|_| ()).unwrap_err().category(), "unreadable");
+        let metadata = json!({"uid": "u1", "resourceVersion": "1"});
+        assert_eq!(read(200, json!({ "metadata": metadata })).await.unwrap().unwrap().uid(), "u1");
+    }
 }

@@ -6,14 +6,19 @@ use zeroize::Zeroizing;
 
 use crate::api::Api;
 use crate::collection;
-use crate::keys::seconds;
 use crate::metrics::Metrics;
+use crate::settings::rfc3339;
 
 /// Tells it, once: one that is lost is no reason to do anything again.
 pub(crate) async fn tell(api: &Api, metrics: &Metrics, event: &Event, now: Timestamp) {
-    let body = Zeroizing::new(event.body(&seconds(now)).into_bytes());
-    match api.create(&collection::events(event.namespace()), body).await {
+    let body = Zeroizing::new(event.body(&rfc3339(now)).into_bytes());
+    let namespace = event.namespace();
+    match api.create(&collection::events(namespace), body).await {
         Ok(_) => metrics.event_written(),
-        Err(error) => tracing::debug!(reason = event.reason, category = error.category(), "an event was not written"),
+        // A namespace that is being deleted takes none, and says so.
+        Err(error) if error.code() == 403 && error.hint().is_none() => {
+            tracing::warn!(namespace, "an event is refused: check the controller's right to create events");
+        }
+        Err(error) => tracing::debug!(namespace, category = error.category(), "an event was not written"),
     }
 }

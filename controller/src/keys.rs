@@ -8,6 +8,7 @@
 mod follow;
 mod holder;
 mod keep;
+mod latest;
 mod published;
 mod secret;
 mod usage;
@@ -22,7 +23,6 @@ use serde::Deserialize;
 use crate::api::{Api, ApiError};
 
 pub use follow::follow;
-pub(crate) use keep::seconds;
 pub use keep::{Keeper, keep};
 pub use published::{Published, follow_published};
 pub use usage::{Needs, UsageTeller, tell_usage};
@@ -110,7 +110,7 @@ impl Origin {
 /// The UID of the namespace `kube-system`, by which a cluster is known.
 pub(crate) async fn cluster_uid(api: &Api) -> Result<String, ApiError> {
     let body = api.get_metadata("/api/v1/namespaces/kube-system").await?;
-    let object: ObjectOfUid = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+    let object: ObjectOfUid = serde_json::from_slice(&body).map_err(|_| ApiError::Unreadable)?;
     Ok(object.metadata.uid)
 }
 

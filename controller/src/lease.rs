@@ -201,7 +201,7 @@ impl Campaign {
     async fn read(&mut self) -> Result<Option<Record>, ApiError> {
         let path = format!("{}/{}", self.path, names::CONTROLLER);
         self.lease = match self.in_time(self.election.api.get(&path)).await {
-            Ok(bytes) => Some(LeaseObject::read(&bytes).ok_or(ApiError::Unanswered)?),
+            Ok(bytes) => Some(LeaseObject::read(&bytes).ok_or(ApiError::Unreadable)?),
             Err(error) if error.code() == StatusCode::NOT_FOUND.as_u16() => None,
             Err(error) => return Err(error),
         };
@@ -220,7 +220,7 @@ impl Campaign {
             let body = object.to_body();
             (object, self.in_time(api.create(&self.path, body)).await?)
         };
-        self.lease = Some(object.written(&answer).ok_or(ApiError::Unanswered)?);
+        self.lease = Some(object.written(&answer).ok_or(ApiError::Unreadable)?);
         Ok(())
     }
 

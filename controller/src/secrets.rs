@@ -75,7 +75,7 @@ impl SecretWriter<'_> {
                 Err(error) if matches!(error.code(), 404 | 409) && !is_terminating(&error) => {
                     live = self.look(request).await?;
                 }
-                Err(error) if hint(&error) == Some(RefusalHint::PatchFailed) => {
+                Err(error) if error.hint() == Some(RefusalHint::PatchFailed) => {
                     // Too old, or of another type, or a target without a field `data`: the server does not say which.
                     let now = self.look(request).await?;
                     let version = |live: &Option<LiveSecret>| live.as_ref().map(|live| live.resource_version.clone());
@@ -111,23 +111,13 @@ fn merges_into(request: &Request, live: Option<&LiveSecret>, predecessor: Option
 }
 
 fn is_terminating(error: &ApiError) -> bool {
-    hint(error) == Some(RefusalHint::NamespaceTerminating)
-}
-
-fn hint(error: &ApiError) -> Option<RefusalHint> {
-    match error {
-        ApiError::Refused(refusal) => refusal.hint,
-        ApiError::Unanswered => None,
-    }
+    error.hint() == Some(RefusalHint::NamespaceTerminating)
 }
 
 /// What a refused or unanswered request means for the object, and for how long the server asks us to wait.
 pub(crate) fn trouble(error: &ApiError) -> Refused {
-    let after = match error {
-        ApiError::Refused(refusal) => refusal.retry_after,
-        ApiError::Unanswered => None,
-    };
-    if hint(error) == Some(RefusalHint::Immutable) {
+    let after = error.refusal().and_then(|refusal| refusal.retry_after);
+    if error.hint() == Some(RefusalHint::Immutable) {
         return (Trouble::Immutable, after);
     }
     // What the server finds wrong with the object itself does not pass.

@@ -141,6 +141,11 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// RFC 3339 without fractions, as Kubernetes writes times.
+pub(crate) fn rfc3339(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
+}
+
 /// The operating system's random generator. It panics if the system has none to give.
 #[must_use]
 pub fn rng() -> Rng {

@@ -15,7 +15,7 @@ impl Api {
     /// A Secret with its data; none if it is not there.
     pub(crate) async fn get_secret(&self, path: &str) -> Result<Option<WholeSecret>, ApiError> {
         match self.get(path).await {
-            Ok(body) => WholeSecret::read(&body).map(Some).ok_or(ApiError::Unanswered),
+            Ok(body) => WholeSecret::read(&body).map(Some).ok_or(ApiError::Unreadable),
             Err(error) if error.code() == 404 => Ok(None),
             Err(error) => Err(error),
         }
@@ -25,6 +25,6 @@ impl Api {
     pub(crate) async fn request_token(&self, path: &str, body: Zeroizing<Vec<u8>>) -> Result<Issued, ApiError> {
         let request = Request::post(path).header(ACCEPT, JSON).header(CONTENT_TYPE, JSON);
         let answer = self.send(request, Bytes::from_owner(body)).await?;
-        Issued::read(&answer).ok_or(ApiError::Unanswered)
+        Issued::read(&answer).ok_or(ApiError::Unreadable)
     }
 }

@@ -319,9 +319,8 @@ impl Rules {
 
 impl Object {
     fn new(request: ClusterRequest, round: u32, now: Instant) -> Self {
-        let mut telling = telling::Telling::default();
-        telling.stir(now);
         Self {
+            telling: telling::Telling::new(&request.status, now),
             status: request.status.clone(),
             request: Arc::new(request),
             told_at: 0,
@@ -337,7 +336,6 @@ impl Object {
             surplus: BTreeMap::new(),
             timers: BTreeSet::new(),
             running: 0,
-            telling,
         }
     }
 

@@ -40,6 +40,10 @@ impl Sealing {
             Task::Tell(told) => {
                 let at = self.tell(request, told).await;
                 self.state().told(&job, at, (self.sealer.jitter)(), Instant::now());
+                if let (Some(_), Some(event)) = (at, &told.event) {
+                    let ClusterSealer { api, metrics, clock, .. } = &self.sealer;
+                    events::tell(api, metrics, event, clock()).await;
+                }
             }
         }
     }
@@ -135,17 +139,13 @@ impl Sealing {
         }
     }
 
-    /// Writes the status, and then the event that belongs to that; answers with the object's resourceVersion then, or none if it was not written.
+    /// Writes the status; answers with the object's resourceVersion then, or none if it was not written.
     async fn tell(&self, request: &ClusterRequest, told: &Told) -> Option<u64> {
         let path = format!("{}/{}/status", cluster::collection(), request.name);
         self.sealer.metrics.status_written();
         let body = Zeroizing::new(told.body.clone().into_bytes());
         match self.sealer.api.patch(&path, PatchKind::Merge, body).await {
             Ok(answer) => {
-                if let Some(event) = &told.event {
-                    let ClusterSealer { api, metrics, clock, .. } = &self.sealer;
-                    events::tell(api, metrics, event, clock()).await;
-                }
                 let answer = serde_json::from_slice::<Answer>(&answer).ok()?;
                 Some(answer.metadata.resource_version.parse().unwrap_or(0))
             }

@@ -13,8 +13,8 @@ use tokio::task::spawn_blocking;
 use super::{Done, Engine, Job};
 use crate::api::{ApiError, PatchKind};
 use crate::events;
-use crate::keys::seconds;
 use crate::secrets::{Made, Refused, SecretWriter, TERMINATING, trouble, unreadable};
+use crate::settings::rfc3339;
 
 /// That the server is not well is told only where it did not help to try again so often.
 const PATIENCE: u32 = 3;
@@ -204,7 +204,7 @@ impl Engine {
         repaired: bool,
     ) -> Result<(), Option<Duration>> {
         let now = (self.context.clock)();
-        let Some(body) = status::patch(request, outcome, &seconds(now)) else {
+        let Some(body) = status::patch(request, outcome, &rfc3339(now)) else {
             return Ok(());
         };
         let path = status::path(request.group, &request.namespace, &request.name, "/status");

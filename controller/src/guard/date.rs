@@ -122,7 +122,7 @@ impl Known {
         };
         let records: Vec<_> = unknown.iter().map(|(policy, edition)| (policy.name(), record(edition))).collect();
         let items: Vec<_> = records.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let change = Change { items: &items, without: &[] };
+        let change = Change { items: &items, removed: &[] };
         ConfigMap::write(found.as_ref(), api, namespace, names::POLICY_RECORD, &change).await?;
         self.0.extend(unknown.into_iter().map(|(policy, edition)| (policy, (edition, since.as_second()))));
         Ok(())

@@ -16,8 +16,6 @@ mod wait;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use kseal_core::Bundle;
 use kseal_crypto::Fingerprint;
 use rand_core::CryptoRng;
 use tokio::sync::watch;
@@ -29,6 +27,7 @@ use self::identity::HeldIdentity;
 use self::make::{NewNative, NewRsa};
 use self::rotate::Rotation;
 use self::wait::Wait;
+use super::latest::Latest;
 use super::{HeldKeys, KeySettings, Published, UpstreamKeys};
 use crate::api::Api;
 use crate::config_map::ConfigMap;
@@ -77,7 +76,7 @@ struct Keeping<R> {
     /// Whether it was made in this term and is not told yet.
     is_identity_new: bool,
     /// The publication of the highest serial that this cluster's identity signed and that was seen.
-    last: Option<Arc<Bundle>>,
+    last: Option<Latest>,
     /// The highest serial of all.
     serial: Option<u64>,
     /// Up to which epoch names are taken by what is no key Secret: of native keys, and of RSA keys.
@@ -147,10 +146,11 @@ impl<R: CryptoRng + Send> Keeping<R> {
     async fn turn(&mut self) -> Result<Next, Fault> {
         let cluster_uid = self.cluster_uid().await?;
         // In this order: what was published before is among the Secrets that are read after it, or is gone.
+        let published = self.keeper.published.borrow().clone();
         let config_map = self.read_config_map().await?;
         let Some(held) = self.read_held().await? else { return Ok(Next::Again) };
         self.tell_of_secrets(&held).await;
-        let native = self.keep_native(&cluster_uid, &held, config_map.as_ref()).await;
+        let native = self.keep_native(&cluster_uid, &held, config_map.as_ref(), published.as_deref()).await;
         if matches!(native, Ok(Next::Again)) {
             return native;
         }
@@ -168,11 +168,12 @@ impl<R: CryptoRng + Send> Keeping<R> {
         cluster_uid: &str,
         held: &HeldKeys,
         config_map: Option<&ConfigMap>,
+        published: Option<&Published>,
     ) -> Result<Next, Fault> {
         if !self.has_identity(cluster_uid, config_map).await? {
             return Ok(Next::Again);
         }
-        let found = self.remember(cluster_uid, config_map);
+        let found = self.remember(cluster_uid, config_map, published);
         if self.wants_native(cluster_uid, held, config_map) {
             self.make_native(cluster_uid, held).await?;
             return Ok(Next::Again);
@@ -181,7 +182,5 @@ impl<R: CryptoRng + Send> Keeping<R> {
     }
 }
 
-/// RFC 3339 without fractions, as Kubernetes writes times.
-pub(crate) fn seconds(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
-}
+#[cfg(test)]
+mod tests;

@@ -11,20 +11,19 @@ use tokio::sync::watch;
 use crate::channel::send_if_other;
 use crate::collection::config_maps;
 use crate::config_map::ConfigMap;
+use crate::keys::latest::Latest;
 use crate::metrics::Metrics;
 use crate::watch::{Accept, Event, Source};
 
 /// The published bundle, as it stands in its ConfigMap.
 pub struct Published {
-    uid: String,
     resource_version: String,
     /// None where what stands there is no bundle whose signature holds.
     signed: Option<(String, Arc<Bundle>)>,
-    /// The bundle of the highest serial that stood there.
-    latest: Option<Arc<Bundle>>,
+    latest: Option<Latest>,
 }
 
-/// The text says all that the bundle does.
+/// The text says all that the bundle does, and what was seen before wakes nobody.
 impl PartialEq for Published {
     fn eq(&self, other: &Self) -> bool {
         (&self.resource_version, self.text()) == (&other.resource_version, other.text())
@@ -43,13 +42,12 @@ impl Published {
         self.signed.as_ref().map(|(_, bundle)| &**bundle)
     }
 
-    /// The latest bundle that was seen in the ConfigMap of this UID, by whoever signed what was put there since. It is not
-    /// what stands there if that was put back, by a restore of etcd above all.
-    pub(crate) fn latest(&self, uid: &str) -> Option<&Arc<Bundle>> {
-        self.latest.as_ref().filter(|_| self.uid == uid)
+    /// The latest bundle that was seen there.
+    pub(super) const fn latest(&self) -> Option<&Latest> {
+        self.latest.as_ref()
     }
 
-    /// Reads the ConfigMap, and keeps what was seen in it before if that is later.
+    /// Reads the ConfigMap after what was seen `before`.
     pub(crate) fn read(object: &[u8], before: Option<&Self>) -> Option<Self> {
         let found = ConfigMap::parse(object)?;
         let read = |text: &str| {
@@ -59,16 +57,9 @@ impl Published {
         let signed = found.item(names::PUBLIC_KEYS_ITEM).and_then(read);
         let signed = signed.filter(|(_, bundle)| bundle.publisher.is_some());
         let stands = signed.as_ref().map(|(_, bundle)| bundle);
-        let seen = before.and_then(|before| before.latest(found.uid()));
-        let latest = seen.filter(|seen| stands.is_none_or(|stands| is_later(seen, stands))).or(stands).cloned();
-        Some(Self { uid: found.uid().into(), resource_version: found.resource_version().into(), signed, latest })
+        let latest = Latest::next(before.and_then(Self::latest), &found, stands);
+        Some(Self { resource_version: found.resource_version().to_owned(), signed, latest })
     }
-}
-
-/// Whether the same publisher signed this one after that one.
-fn is_later(this: &Bundle, that: &Bundle) -> bool {
-    let (Some(this), Some(that)) = (&this.publisher, &that.publisher) else { return false };
-    this.is(&that.cluster_uid, &that.identity) && this.serial > that.serial
 }
 
 /// Follows the ConfigMap of the published bundle and hands on what stands in it; none where there is none.

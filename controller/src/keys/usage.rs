@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::keep::seconds;
 use super::{HeldKeys, Published};
 use crate::api::{Api, ApiError};
 use crate::config_map::{Change, ConfigMap};
 use crate::metrics::Metrics;
 use crate::settings::Clock;
+use crate::settings::rfc3339;
 
 /// It is written at most so often, however fast objects come and go.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -131,9 +131,9 @@ impl UsageTeller {
         if there.is_some_and(|there| KeyUsage { counted_at: String::new(), ..there } == *usage) {
             return Ok(());
         }
-        let counted = KeyUsage { counted_at: seconds((self.clock)()), ..usage.clone() };
+        let counted = KeyUsage { counted_at: rfc3339((self.clock)()), ..usage.clone() };
         let text = serde_json::to_string_pretty(&counted).expect("a usage is text and numbers");
-        let change = Change { items: &[(names::KEY_USAGE_ITEM, &text)], without: &[] };
+        let change = Change { items: &[(names::KEY_USAGE_ITEM, &text)], removed: &[] };
         ConfigMap::write(found.as_ref(), &self.api, &self.namespace, names::KEY_USAGE, &change).await
     }
 }

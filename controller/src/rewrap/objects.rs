@@ -122,7 +122,7 @@ impl Work {
             let mut token = String::new();
             loop {
                 let body = self.rewrapper.api.get(&page(&path, PAGE, None, &token)).await?;
-                let found: Page<&RawValue> = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+                let found: Page<&RawValue> = serde_json::from_slice(&body).map_err(|_| ApiError::Unreadable)?;
                 let (objects, next) = found.turn();
                 for object in objects {
                     match self.bring_up_to_date(object.get().as_bytes()).await {

@@ -135,7 +135,7 @@ impl Work {
             "reason": failed.unwrap_or("Answered"),
             "message": message,
             "observedGeneration": head.metadata.generation,
-            "lastTransitionTime": crate::keys::seconds(clock()),
+            "lastTransitionTime": settings::rfc3339(clock()),
         });
         let status =
             RewrapRequestStatus { observed_generation: head.metadata.generation, conditions: vec![condition], objects };

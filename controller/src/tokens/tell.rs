@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::Tokens;
 use crate::api::PatchKind;
 use crate::events;
-use crate::keys::seconds;
 use crate::secrets::trouble;
+use crate::settings::rfc3339;
 
 impl Tokens {
     /// Fails with what the server asks us to wait.
@@ -22,7 +22,7 @@ impl Tokens {
     ) -> Result<(), Option<Duration>> {
         let now = (self.keeper.clock)();
         let event = tokens::event_of(object, outcome, repaired);
-        if let Some(body) = status::patch(object, outcome, &seconds(now)) {
+        if let Some(body) = status::patch(object, outcome, &rfc3339(now)) {
             let path = format!("{}/{}/status", status::collection(Some(&object.namespace)), object.name);
             self.keeper.metrics.status_written();
             match self.keeper.api.patch(&path, PatchKind::Merge, Zeroizing::new(body.into_bytes())).await {

@@ -156,7 +156,7 @@ impl Tokens {
         loop {
             let path = page(&secrets(Some(&object.namespace)), PAGE, Some(("labelSelector", &selector)), &token);
             let body = self.keeper.api.list_metadata(&path).await?;
-            let list: Page<&RawValue> = serde_json::from_slice(&body).map_err(|_| ApiError::Unanswered)?;
+            let list: Page<&RawValue> = serde_json::from_slice(&body).map_err(|_| ApiError::Unreadable)?;
             let (items, next) = list.turn();
             let read = items.filter_map(|item| SecretMetadata::read(item.get().as_bytes()));
             found.extend(read.filter(|secret| secret.name != object.secret_name()));
@@ -277,10 +277,7 @@ impl Tokens {
         match answer {
             Ok(()) => Ok(Taken::LookAgain { written: true }),
             Err(error) => {
-                let hint = match &error {
-                    ApiError::Refused(refusal) => refusal.hint,
-                    ApiError::Unanswered => None,
-                };
+                let hint = error.hint();
                 let has_changed = matches!(error.code(), 404 | 409) || hint == Some(RefusalHint::PatchFailed);
                 if has_changed && hint != Some(RefusalHint::NamespaceTerminating) {
                     return Ok(Taken::LookAgain { written: false });

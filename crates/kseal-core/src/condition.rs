@@ -8,7 +8,7 @@ use crate::reconcile::Retry;
 /// What kstatus reads of our own kinds.
 pub(crate) const KSTATUS: [&str; 3] = ["Ready", "Reconciling", "Stalled"];
 
-/// Longer messages are cut: some failures name every item.
+/// Longer messages are cut, of conditions and of events: some failures name every item.
 pub(crate) const MAX_MESSAGE: usize = 1_024;
 
 /// A condition as it was read.
@@ -31,7 +31,7 @@ impl Condition {
     pub(crate) fn right(type_: &'static str, reason: &'static str, concerns: Vec<(&'static str, String)>) -> Self {
         let reason = concerns.first().map_or(reason, |(reason, _)| reason);
         let messages: Vec<String> = concerns.into_iter().map(|(_, message)| message).collect();
-        Self::new(type_, true, reason, cut(messages.join("; "), MAX_MESSAGE))
+        Self::new(type_, true, reason, cut(messages.join("; ")))
     }
 
     /// Of an object that is not ready: Stalled waits for someone, Reconciling goes on by itself.
@@ -75,10 +75,10 @@ pub(crate) fn text<'c>(condition: &'c Seen, field: &str) -> &'c str {
     condition.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// At most so many octets, and only whole characters.
-pub(crate) fn cut(mut message: String, most: usize) -> String {
-    if message.len() > most {
-        let end = (0..=most - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
+/// At most [`MAX_MESSAGE`] octets, and only whole characters.
+pub(crate) fn cut(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE - 3).rev().find(|index| message.is_char_boundary(*index)).unwrap_or(0);
         message.truncate(end);
         message.push_str("...");
     }

@@ -264,7 +264,7 @@ impl State {
         if let (Some(at), Task::Tell(told)) = (at, &job.task) {
             object.status = told.seen.clone();
             object.told_at = at;
-            object.telling.done(now);
+            object.telling.done(told, now);
         } else {
             let pause = |attempts| growing(Duration::from_millis(200), Duration::from_mins(1), attempts, jitter);
             object.telling.failed(pause, now);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kseal_api::MAX_FIRST;
 use kseal_core::keys::Need;
 use kseal_core::policy::SeenUnder;
-use kseal_core::reconcile::cluster::status::{Outcome, Told, tell};
+use kseal_core::reconcile::cluster::status::{Outcome, Seen, Told, tell};
 use kseal_core::reconcile::{ClusterObserved, Selection, Trouble, secrets_digest};
 use tokio::time::Instant;
 
@@ -29,9 +29,16 @@ pub(super) struct Telling {
     not_before: Option<Instant>,
     is_running: bool,
     attempts: u32,
+    /// For which reason something was wrong when that was told last.
+    failing: Option<String>,
 }
 
 impl Telling {
+    /// Of an object that is seen first, with that status.
+    pub(super) fn new(status: &Seen, now: Instant) -> Self {
+        Self { since: Some(now), failing: status.failing(), ..Self::default() }
+    }
+
     /// It may say something else than what is so.
     pub(super) fn stir(&mut self, now: Instant) {
         self.since.get_or_insert(now);
@@ -55,7 +62,8 @@ impl Telling {
     }
 
     /// It was written.
-    pub(super) fn done(&mut self, now: Instant) {
+    pub(super) fn done(&mut self, told: &Told, now: Instant) {
+        self.failing.clone_from(&told.failing);
         self.is_running = false;
         self.attempts = 0;
         self.not_before = Some(now + PAUSE);
@@ -113,8 +121,18 @@ impl State {
         let since = self.rules.guard.to_note_now(request.policies(), &request.created);
         let (before, hash) = (object.status.seen_under.as_ref(), request.digest.to_string());
         let seen_under = SeenUnder::next(before, since, &request.uid, request.generation, hash);
-        let outcome =
-            Outcome { trouble, selected, ready, failures, contested, compromised, observed, seen_under, needed };
+        let outcome = Outcome {
+            failing: object.telling.failing.as_deref(),
+            trouble,
+            selected,
+            ready,
+            failures,
+            contested,
+            compromised,
+            observed,
+            seen_under,
+            needed,
+        };
         tell(request, &object.status, &outcome, time)
     }
 

@@ -10,9 +10,6 @@ pub(super) enum Fault {
     /// The API server said no or nothing.
     #[error("{0} failed")]
     Api(&'static str, #[source] ApiError),
-    /// It answered what cannot be read.
-    #[error("{0} brought something that cannot be read")]
-    Unreadable(&'static str),
     /// The identity's Secret is malformed; it is never replaced.
     #[error("the Secret kseal-identity is of no use: {0}")]
     Identity(&'static str),
@@ -32,7 +29,6 @@ impl Fault {
     pub(super) fn category(&self) -> &'static str {
         match self {
             Self::Api(_, error) => error.category(),
-            Self::Unreadable(_) => "unreadable",
             Self::Identity(_) => "identity-malformed",
             Self::LostIdentity => "identity-lost",
             Self::Epochs => "epochs",
@@ -43,10 +39,10 @@ impl Fault {
     /// What to do about it, where it does not pass by itself.
     fn hint(&self) -> &'static str {
         match self {
-            Self::Api(_, ApiError::Refused(refusal)) if refusal.code == 403 => {
+            Self::Api(_, error) if error.code() == 403 => {
                 "check the controller's Role, and the admission policies and quotas of its namespace"
             }
-            Self::Api(..) | Self::Unreadable(_) | Self::Rsa => "it is tried again",
+            Self::Api(..) | Self::Rsa => "it is tried again",
             Self::Identity(_) => {
                 "restore it from a backup; or delete both it and the ConfigMap kseal-public-keys, and a new identity is \
                  made, which everyone who pins the old one must trust anew"
@@ -62,7 +58,7 @@ impl Fault {
     /// The least time to wait, as the server asks for.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Api(_, ApiError::Refused(refusal)) => refusal.retry_after,
+            Self::Api(_, error) => error.refusal()?.retry_after,
             _ => None,
         }
     }

@@ -9,10 +9,11 @@ use kseal_crypto::identity::{Identity, IdentityKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{Fault, Keeping, seconds};
+use super::{Fault, Keeping};
 use crate::collection::secrets;
 use crate::config_map::ConfigMap;
 use crate::keys::secret::SecretText;
+use crate::settings::rfc3339;
 
 /// The identity and its seed, from which a Secret that was deleted by mistake is made again.
 pub(super) struct HeldIdentity {
@@ -77,7 +78,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
                 HeldIdentity::new(&*seed).ok_or(Fault::Identity("it cannot be made"))?
             }
         };
-        let created_at = seconds((self.keeper.clock)());
+        let created_at = rfc3339((self.keeper.clock)());
         let body = SecretBody {
             namespace: self.namespace(),
             name: names::IDENTITY,

@@ -12,9 +12,10 @@ use rand_core::CryptoRng;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use super::{Fault, Keeping, seconds};
+use super::{Fault, Keeping};
 use crate::collection::secrets;
 use crate::keys::HeldKeys;
+use crate::settings::rfc3339;
 
 /// A new native key, until it or another one of its name is seen in the cluster: a request that was in doubt is repeated
 /// with the same key.
@@ -41,12 +42,12 @@ const LAST: u64 = 253_402_300_799;
 impl<R: CryptoRng + Send> Keeping<R> {
     pub(super) async fn make_native(&mut self, cluster_uid: &str, held: &HeldKeys) -> Result<(), Fault> {
         const STEP: &str = "creating the Secret of a sealing key";
-        let epoch = held.ledger.next_epoch(KEY_PREFIX, self.last.as_deref(), self.taken[0]).ok_or(Fault::Epochs)?;
+        let epoch = held.ledger.next_epoch(KEY_PREFIX, self.last(), self.taken[0]).ok_or(Fault::Epochs)?;
         let secret = key_name(KEY_PREFIX, epoch, cluster_uid);
         let again = self.new_native.take().filter(|new| new.secret == secret);
         let new = again.unwrap_or_else(|| {
             let key = PrivateKey::generate(self.keeper.settings.suite, &mut self.rng);
-            NewNative { secret, key, created_at: seconds((self.keeper.clock)()) }
+            NewNative { secret, key, created_at: rfc3339((self.keeper.clock)()) }
         });
         let new = self.new_native.insert(new);
         let fingerprint = new.key.fingerprint().to_string();

@@ -10,41 +10,43 @@ use kseal_crypto::identity::IdentityKey;
 use rand_core::CryptoRng;
 use tokio::time::Instant;
 
-use super::{Fault, Keeping, Next, seconds};
+use super::{Fault, Keeping, Next};
 use crate::api::ApiError;
 use crate::config_map::{Change, ConfigMap};
-use crate::keys::HeldKeys;
+use crate::keys::latest::Latest;
+use crate::keys::{HeldKeys, Published};
+use crate::settings::rfc3339;
 
 /// A writer that keeps changing the publication gets one answer in this time.
 const ANSWER_EVERY: Duration = Duration::from_secs(30);
 
 impl<R: CryptoRng + Send> Keeping<R> {
     /// Remembers the latest publication of this cluster's identity, so that nothing that replaces it makes its keys
-    /// forgotten or its serial lower. Only who deletes the ConfigMap makes keys forgotten.
-    pub(super) fn remember(&mut self, cluster_uid: &str, config_map: Option<&ConfigMap>) -> Option<u64> {
+    /// forgotten or its serial lower. Only who deletes the ConfigMap makes keys forgotten. What this replica saw before it led
+    /// counts too: a restore of etcd takes longer than a leader keeps its lease while nobody answers.
+    ///
+    /// Returns the serial of what stands there, if it is of this identity.
+    pub(super) fn remember(
+        &mut self,
+        cluster_uid: &str,
+        config_map: Option<&ConfigMap>,
+        published: Option<&Published>,
+    ) -> Option<u64> {
         let identity = self.identity.as_ref()?.key.public();
-        let Some(found) = config_map else {
-            self.last = None;
-            return None;
-        };
-        // What this replica saw before it led counts: a restore of etcd takes longer than a leader keeps its lease without.
-        let seen = self.keeper.published.borrow().as_ref().and_then(|seen| seen.latest(found.uid()).cloned());
-        let is_ours = |seen: &Bundle| seen.publisher.as_ref().is_some_and(|it| it.is(cluster_uid, &identity));
-        if let Some(seen) = seen.filter(|seen| is_ours(seen)) {
-            self.see(seen);
-        }
-        let read = read_published(found.item(names::PUBLIC_KEYS_ITEM)?.as_bytes(), cluster_uid, &identity)?;
-        let read_serial = serial(&read);
-        self.see(Arc::new(read));
-        read_serial
+        let before = self.last.take();
+        let found = config_map?;
+        let is_ours = |bundle: &Bundle| bundle.publisher.as_ref().is_some_and(|it| it.is(cluster_uid, &identity));
+        let before = [before.as_ref(), published.and_then(Published::latest)].into_iter().flatten();
+        let text = found.item(names::PUBLIC_KEYS_ITEM);
+        let stands = text.and_then(|text| read_published(text.as_bytes(), cluster_uid, &identity)).map(Arc::new);
+        self.last = Latest::next(before.filter(|latest| is_ours(latest.bundle())), found, stands.as_ref());
+        self.serial = self.serial.max(self.last().and_then(serial));
+        stands.and_then(|stands| serial(&stands))
     }
 
-    fn see(&mut self, bundle: Arc<Bundle>) {
-        let seen = serial(&bundle);
-        self.serial = self.serial.max(seen);
-        if self.last.as_ref().is_none_or(|last| serial(last) <= seen) {
-            self.last = Some(bundle);
-        }
+    /// What is remembered.
+    pub(super) fn last(&self) -> Option<&Bundle> {
+        self.last.as_ref().map(Latest::bundle)
     }
 
     pub(super) async fn publish(
@@ -54,7 +56,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         config_map: Option<&ConfigMap>,
         found: Option<u64>,
     ) -> Result<Next, Fault> {
-        let wanted = held.ledger.wanted(cluster_uid, self.last.as_deref());
+        let wanted = held.ledger.wanted(cluster_uid, self.last());
         self.tell_of_missing(&wanted.missing, config_map).await;
         let publication = Publication {
             name: self.keeper.settings.cluster_name.clone(),
@@ -64,7 +66,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
         };
         // What was read is the latest, and says what it must.
         let is_right =
-            found.is_some() && found == self.serial && self.last.as_ref().is_some_and(|it| publication.is_said_by(it));
+            found.is_some() && found == self.serial && self.last().is_some_and(|it| publication.is_said_by(it));
         if is_right {
             return Ok(Next::Settled);
         }
@@ -93,7 +95,7 @@ impl<R: CryptoRng + Send> Keeping<R> {
     fn sign(&self, publication: &Publication, identity: &IdentityKey) -> SealingKeyBundle {
         let now = (self.keeper.clock)();
         let serial = next_serial(self.serial, u64::try_from(now.as_second()).unwrap_or(0));
-        publication.sign(identity, serial, &seconds(now))
+        publication.sign(identity, serial, &rfc3339(now))
     }
 
     /// Only as it was read is it changed.
@@ -104,14 +106,14 @@ impl<R: CryptoRng + Send> Keeping<R> {
         text: &str,
         seals: &[Option<String>; 2],
     ) -> Result<(), ApiError> {
-        let mut without = Vec::new();
+        let mut removed = Vec::new();
         for (name, seals) in [names::ROTATE, names::ROTATE_UPSTREAM].into_iter().zip(seals) {
             let asked = config_map.and_then(|found| found.annotation(name));
             if asked.is_some() && asked != seals.as_deref() {
-                without.push(name);
+                removed.push(name);
             }
         }
-        let change = Change { items: &[(names::PUBLIC_KEYS_ITEM, text)], without: &without };
+        let change = Change { items: &[(names::PUBLIC_KEYS_ITEM, text)], removed: &removed };
         ConfigMap::write(config_map, &self.keeper.api, self.namespace(), names::PUBLIC_KEYS, &change).await
     }
 }

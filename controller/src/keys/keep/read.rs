@@ -61,7 +61,8 @@ impl<R> Keeping<R> {
             let path = page(&secrets(Some(self.namespace())), PAGE, Some((parameter, &selector)), &token);
             let body = self.keeper.api.list_metadata(&path).await;
             let body = body.map_err(|error| Fault::Api(STEP, error))?;
-            let page: Page<Object> = serde_json::from_slice(&body).map_err(|_| Fault::Unreadable(STEP))?;
+            let page: Page<Object> =
+                serde_json::from_slice(&body).map_err(|_| Fault::Api(STEP, ApiError::Unreadable))?;
             let (objects, next) = page.turn();
             found.extend(objects.map(|Object { metadata }| {
                 let Metadata { name, uid, resource_version } = metadata;

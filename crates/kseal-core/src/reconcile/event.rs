@@ -8,9 +8,6 @@ use super::{Group, Request, Trouble, status::Outcome};
 use crate::Event;
 use crate::condition::cut;
 
-/// Longer notes are refused by the API server.
-const MAX_MESSAGE: usize = 1_000;
-
 /// What upstream says of an immutable Secret.
 const UPSTREAM_IMMUTABLE: &str = "the target Secret is immutable. Once a Secret is marked as immutable, it is not possible \
      to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret.";
@@ -25,7 +22,7 @@ pub fn event_of(request: &Request, outcome: &Outcome<'_>, repaired: bool) -> Opt
                 return None;
             }
             let (reason, message) = words(request, trouble);
-            (true, reason, message)
+            (true, reason, cut(message))
         }
         Outcome::Right { .. } if before.is_some() => {
             let (reason, message) = success(request.group);
@@ -56,7 +53,7 @@ const fn success(group: Group) -> (&'static str, &'static str) {
 
 /// Reason and message; for upstream's kind in its words.
 fn words(request: &Request, trouble: &Trouble) -> (&'static str, String) {
-    let message = cut(trouble.message(request.group, &request.name), MAX_MESSAGE);
+    let message = trouble.message(request.group, &request.name);
     match (request.group, trouble) {
         (Group::Native, _) => (trouble.reason(), message),
         (Group::Upstream, Trouble::Contents { .. } | Trouble::Shape | Trouble::Unsupported(_)) => {

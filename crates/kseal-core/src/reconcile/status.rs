@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{Digest, Group, LOGIC_VERSION, Request, Trouble, Uid};
-use crate::condition::{Condition, KSTATUS, MAX_MESSAGE, Seen as SeenCondition, cut, find, text};
+use crate::condition::{Condition, KSTATUS, Seen as SeenCondition, cut, find, text};
 use crate::policy::SeenUnder;
 
 /// Upstream's schema has no field for the record, so it stands in a condition of its own, behind `Synced`, which
@@ -224,7 +224,7 @@ fn conditions(request: &Request, outcome: &Outcome<'_>, seen_under: Option<&Seen
             vec![right(main, "Unsealed", *contested_by, compromised), record(observed, seen_under)]
         }
         (Outcome::Right { pending: Some(trouble), .. } | Outcome::Wrong { trouble, .. }, group) => {
-            let message = cut(trouble.message(group, &request.name), MAX_MESSAGE);
+            let message = cut(trouble.message(group, &request.name));
             if group == Group::Native {
                 return Condition::not_ready(trouble.reason(), message, trouble.retry());
             }

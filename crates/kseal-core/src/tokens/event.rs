@@ -5,7 +5,7 @@ use kseal_api::names;
 use serde_json::json;
 
 use super::TokenObject;
-use super::status::{MAX_MESSAGE, Outcome, failure};
+use super::status::{Outcome, failure};
 use crate::Event;
 use crate::condition::cut;
 
@@ -15,7 +15,7 @@ pub fn event_of(object: &TokenObject, outcome: &Outcome<'_>, repaired: bool) -> 
     let before = failure(object);
     let (warning, reason, message) = match outcome {
         Outcome::Wrong(obstacle) if before == Some(obstacle.reason()) => return None,
-        Outcome::Wrong(obstacle) => (true, obstacle.reason(), cut(obstacle.message(object), MAX_MESSAGE)),
+        Outcome::Wrong(obstacle) => (true, obstacle.reason(), cut(obstacle.message(object))),
         Outcome::Right { .. } if before.is_some() => (false, "Published", "the Secret holds a good token".into()),
         Outcome::Right { .. } if repaired => {
             (false, "Repaired", "a Secret had been changed or deleted, and all is right again".into())

@@ -7,9 +7,6 @@ use super::{Obstacle, Record, TokenObject, rfc3339};
 use crate::condition::{self, Condition, KSTATUS, cut, find, text};
 use crate::policy::SeenUnder;
 
-/// Longer messages are cut; the API server takes no longer notes of events.
-pub(super) const MAX_MESSAGE: usize = 1_000;
-
 /// What became of an object.
 pub enum Outcome<'o> {
     /// Its Secret holds a good token.
@@ -90,10 +87,10 @@ fn wanted(object: &TokenObject, outcome: &Outcome<'_>) -> Vec<Condition> {
         Outcome::Right { contested_by: None, .. } => ready("Published", "the Secret holds a good token".to_owned()),
         Outcome::Right { contested_by: Some(who), .. } => {
             let message = format!("{who} keeps changing the Secrets; they are put right at most every 30 s");
-            ready("Contested", cut(message, MAX_MESSAGE))
+            ready("Contested", cut(message))
         }
         Outcome::Wrong(obstacle) => {
-            let message = cut(obstacle.message(object), MAX_MESSAGE);
+            let message = cut(obstacle.message(object));
             Condition::not_ready(obstacle.reason(), message, obstacle.retry())
         }
     }

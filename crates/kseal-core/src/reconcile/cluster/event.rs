@@ -7,25 +7,29 @@ use serde_json::json;
 use super::ClusterRequest;
 use super::status::OPENING;
 use crate::Event;
-use crate::condition::{Condition, Seen, text};
+use crate::condition::Condition;
 
-/// What to tell where `ready` follows on `before`.
-pub(super) fn event_of(request: &ClusterRequest, before: Option<&Seen>, ready: &Condition) -> Option<Event> {
-    let before = before.and_then(|before| failure(text(before, "status") == "True", text(before, "reason")));
-    let (warning, message) = match (before, failure(ready.holds, ready.reason)) {
-        (None, None) => return None,
-        (before, Some(reason)) if before == Some(reason) => return None,
-        (_, Some(_)) => (true, ready.message.clone()),
-        (Some(_), None) if ready.message.is_empty() => (false, "the Secrets are right".into()),
-        (Some(_), None) => (false, ready.message.clone()),
-    };
+/// For which reason something is wrong once `ready` is told, if it was wrong for the reason `before`. What is only not done yet
+/// may turn out as wrong as it was.
+pub(super) fn failing(before: Option<&str>, ready: &Condition) -> Option<String> {
+    match ready.reason {
+        _ if ready.holds => None,
+        OPENING => before.map(str::to_owned),
+        reason => Some(reason.to_owned()),
+    }
+}
+
+/// What to tell with `ready`.
+pub(super) fn event_of(request: &ClusterRequest, before: Option<&str>, ready: &Condition) -> Option<Event> {
+    let now = failing(before, ready);
+    if now.as_deref() == before {
+        return None;
+    }
+    let message = if ready.message.is_empty() { "the Secrets are right" } else { &ready.message };
     let involved = json!({
         "apiVersion": names::API_VERSION, "kind": names::CLUSTER_SEALED_SECRET, "name": request.name,
         "uid": request.uid, "resourceVersion": request.resource_version.to_string(),
     });
-    Some(Event { involved, component: names::CONTROLLER, warning, reason: ready.reason, message })
-}
-
-fn failure(holds: bool, reason: &str) -> Option<&str> {
-    (!holds && reason != OPENING).then_some(reason)
+    let (component, reason) = (names::CONTROLLER, ready.reason);
+    Some(Event { involved, component, warning: now.is_some(), reason, message: message.to_owned() })
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::ClusterRequest;
-use super::event::event_of;
+use super::event::{event_of, failing};
 use crate::Event;
-use crate::condition::{self, Condition, KSTATUS, MAX_MESSAGE, cut, find, text};
+use crate::condition::{self, Condition, KSTATUS, cut, find, text};
 use crate::policy::SeenUnder;
 use crate::reconcile::status::opened_by_compromised;
 use crate::reconcile::{Digest, Group, LOGIC_VERSION, Retry, Trouble};
@@ -88,6 +88,14 @@ impl Seen {
         self.status.is_empty()
     }
 
+    /// For which reason something is wrong, as far as it says.
+    #[must_use]
+    pub fn failing(&self) -> Option<String> {
+        let ready = find(self.conditions(), "Ready")?;
+        let reason = text(ready, "reason");
+        (text(ready, "status") == "False" && reason != OPENING).then(|| reason.to_owned())
+    }
+
     fn conditions(&self) -> impl Iterator<Item = &condition::Seen> {
         self.status.get("conditions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
     }
@@ -96,6 +104,8 @@ impl Seen {
 /// How an object stands.
 #[derive(Default)]
 pub struct Outcome<'o> {
+    /// For which reason something was wrong when that was told last, whatever was being done since.
+    pub failing: Option<&'o str>,
     /// What stands in its way everywhere.
     pub trouble: Option<&'o Trouble>,
     /// How many namespaces shall have the Secret.
@@ -124,13 +134,16 @@ pub struct Told {
     pub seen: Seen,
     /// What is to be told beside it.
     pub event: Option<Event>,
+    /// [`Outcome::failing`] from then on.
+    pub failing: Option<String>,
 }
 
 /// The status that the object shall have; none where it is what was `seen` of it last. `now` is RFC 3339.
 #[must_use]
 pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
     let wanted = conditions(request, outcome);
-    let event = wanted.first().and_then(|ready| event_of(request, find(seen.conditions(), ready.type_), ready));
+    let ready = wanted.iter().find(|condition| condition.type_ == "Ready")?;
+    let (event, failing) = (event_of(request, outcome.failing, ready), failing(outcome.failing, ready));
     let ours = wanted.into_iter().map(|wanted| {
         let mut condition = wanted.render(find(seen.conditions(), wanted.type_), now);
         condition["observedGeneration"] = json!(request.generation);
@@ -138,13 +151,13 @@ pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &
     });
     let foreign = seen.conditions().filter(|condition| !KSTATUS.contains(&text(condition, "type")));
     let conditions: Vec<Value> = ours.chain(foreign.cloned().map(Value::Object)).collect();
-    let failing = if outcome.trouble.is_some() { outcome.selected - outcome.ready } else { outcome.failures.len() };
+    let count = if outcome.trouble.is_some() { outcome.selected - outcome.ready } else { outcome.failures.len() };
     let failures: Vec<Value> = outcome.failures.iter().take(MAX_FAILURES).map(failure(request)).collect();
     let or_null = |list: Value| if list.as_array().is_some_and(Vec::is_empty) { Value::Null } else { list };
     let wanted = json!({
         "observedGeneration": request.generation,
         "conditions": conditions,
-        "namespaces": {"selected": outcome.selected, "ready": outcome.ready, "failing": failing},
+        "namespaces": {"selected": outcome.selected, "ready": outcome.ready, "failing": count},
         "failures": or_null(json!(failures)),
         "observed": outcome.observed,
         "policies": outcome.seen_under,
@@ -162,7 +175,7 @@ pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &
     let body = json!({"metadata": metadata, "status": wanted}).to_string();
     let mut status = seen.status.clone();
     status.extend(wanted);
-    Some(Told { body, seen: Seen::of(status), event })
+    Some(Told { body, seen: Seen::of(status), event, failing })
 }
 
 fn failure(request: &ClusterRequest) -> impl Fn(&(&str, &Trouble)) -> Value {
@@ -177,7 +190,7 @@ fn message(request: &ClusterRequest, trouble: &Trouble) -> String {
         }
         _ => trouble.message(Group::Native, &request.name),
     };
-    cut(message, MAX_MESSAGE)
+    cut(message)
 }
 
 fn conditions(request: &ClusterRequest, outcome: &Outcome<'_>) -> Vec<Condition> {
@@ -193,7 +206,7 @@ fn conditions(request: &ClusterRequest, outcome: &Outcome<'_>) -> Vec<Condition>
         let retry = if goes_on { Retry::Backoff } else { Retry::OnChange };
         let message = message(request, first);
         let message = format!("in {} of {selected} namespaces; {namespace}: {message}", failures.len());
-        return Condition::not_ready(reason, cut(message, MAX_MESSAGE), retry);
+        return Condition::not_ready(reason, cut(message), retry);
     }
     if is_pending {
         let message = format!("{ready} of {selected} namespaces have the Secret");

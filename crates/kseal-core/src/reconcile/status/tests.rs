@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::condition::MAX_MESSAGE;
 use crate::reconcile::Retry;
 
 const THEN: &str = "2026-11-01T00:00:00Z";

@@ -50,14 +50,15 @@ fn what_is_told_is_not_told_again() {
 
 #[test]
 fn an_event_tells_when_something_begins_to_be_wrong_and_when_it_ends() {
-    let (owned, quota) = (Trouble::NotOwned, Trouble::Immutable);
+    let (owned, immutable) = (Trouble::NotOwned, Trouble::Immutable);
     let wrong = |trouble| Outcome { selected: 2, ready: 1, failures: vec![("shop", trouble)], ..Outcome::default() };
     let opening = || Outcome { selected: 2, ready: 1, ..Outcome::default() };
     let right = || Outcome { selected: 2, ready: 2, ..Outcome::default() };
-    let mut seen = Seen::default();
+    let (mut seen, mut failing) = (Seen::default(), None::<String>);
     let mut then = |outcome: Outcome<'_>| {
+        let outcome = Outcome { failing: failing.as_deref(), ..outcome };
         let told = tell(&object(&json!(null)), &seen, &outcome, NOW).unwrap();
-        seen = told.seen;
+        (seen, failing) = (told.seen, told.failing);
         told.event.map(|event| (event.warning, event.reason, event.message))
     };
     assert_eq!(then(opening()), None);
@@ -65,12 +66,14 @@ fn an_event_tells_when_something_begins_to_be_wrong_and_when_it_ends() {
     let (warning, reason, message) = then(wrong(&owned)).unwrap();
     assert!(warning && reason == "NotOwned" && message.starts_with("in 1 of 2 namespaces; shop: "), "{message}");
     assert_eq!(then(Outcome { selected: 3, ..wrong(&owned) }), None, "it is told");
-    assert_eq!(then(wrong(&quota)).map(|(warning, reason, _)| (warning, reason)), Some((true, "Immutable")));
+    assert_eq!(then(opening()), None, "nobody looked yet");
+    assert_eq!(then(wrong(&owned)), None, "it never ended");
+    assert_eq!(then(wrong(&immutable)).map(|(warning, reason, _)| (warning, reason)), Some((true, "Immutable")));
+    assert_eq!(then(opening()), None);
     assert_eq!(then(right()), Some((false, "Opened", "the Secrets are right".into())));
-    assert!(then(wrong(&owned)).is_some());
-    assert_eq!(then(opening()), Some((false, "Opening", "1 of 2 namespaces have the Secret".into())));
-    assert_eq!(then(right()), None);
 
+    let told = |outcome| tell(&object(&json!(null)), &Seen::default(), &outcome, NOW).unwrap().seen.failing();
+    assert_eq!([told(opening()), told(right()), told(wrong(&owned))], [None, None, Some("NotOwned".into())]);
     let event = tell(&object(&json!(null)), &Seen::default(), &wrong(&owned), NOW).unwrap().event.unwrap();
     let body: Value = serde_json::from_str(&event.body(NOW)).unwrap();
     assert_eq!(body["metadata"]["namespace"], "default", "of what has no namespace");
