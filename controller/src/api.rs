@@ -107,7 +107,7 @@ impl std::fmt::Display for Refusal {
 }
 
 impl ApiError {
-    /// The code of the server's no; 0 where it did not answer.
+    /// The code of the server's no; 0 where there is none.
     #[must_use]
     pub fn code(&self) -> u16 {
         self.refusal().map_or(0, |refusal| refusal.code)
@@ -132,15 +132,14 @@ impl ApiError {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self.code() {
-            0 if matches!(self, Self::Unreadable) => "unreadable",
-            0 => "unreachable",
+            0 if matches!(self, Self::Unanswered) => "unreachable",
             401 => "unauthorized",
             403 => "forbidden",
             404 => "not-found",
             409 => "conflict",
             422 => "invalid",
             429 => "throttled",
-            500.. => "server",
+            0 | 500.. => "server",
             _ => "refused",
         }
     }
@@ -261,11 +260,11 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// The server said nothing.
+    /// The server said nothing, or not when.
     pub async fn time(&self) -> Result<Timestamp, ApiError> {
         let (parts, _) = self.exchange(Request::get("/version"), Bytes::new()).await?;
         let date = parts.headers.get(DATE).and_then(|date| DateTimeParser::new().parse_timestamp(date.as_bytes()).ok());
-        date.ok_or(ApiError::Unanswered)
+        date.ok_or(ApiError::Unreadable)
     }
 
     async fn send(&self, request: Builder, body: Bytes) -> Result<Zeroizing<Vec<u8>>, ApiError> {

@@ -15,10 +15,12 @@ pub(crate) async fn tell(api: &Api, metrics: &Metrics, event: &Event, now: Times
     let namespace = event.namespace();
     match api.create(&collection::events(namespace), body).await {
         Ok(_) => metrics.event_written(),
-        // A namespace that is being deleted takes none, and says so.
+        // A namespace that is being deleted takes none, nor does one whose quota is used up; both pass.
         Err(error) if error.code() == 403 && error.hint().is_none() => {
             tracing::warn!(namespace, "an event is refused: check the controller's right to create events");
         }
-        Err(error) => tracing::debug!(namespace, category = error.category(), "an event was not written"),
+        Err(error) => {
+            tracing::debug!(namespace, reason = event.reason, category = error.category(), "an event was not written");
+        }
     }
 }

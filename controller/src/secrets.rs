@@ -128,8 +128,7 @@ pub(crate) fn trouble(error: &ApiError) -> Refused {
 }
 
 pub(crate) fn unreadable() -> Trouble {
-    let text = "the API server's answer cannot be read".to_owned();
-    Trouble::Api { category: "server", text, retry: Retry::Backoff }
+    trouble(&ApiError::Unreadable).0
 }
 
 fn secret(request: &Request) -> String {

@@ -40,6 +40,7 @@ impl Sealing {
             Task::Tell(told) => {
                 let at = self.tell(request, told).await;
                 self.state().told(&job, at, (self.sealer.jitter)(), Instant::now());
+                self.stir();
                 if let (Some(_), Some(event)) = (at, &told.event) {
                     let ClusterSealer { api, metrics, clock, .. } = &self.sealer;
                     events::tell(api, metrics, event, clock()).await;

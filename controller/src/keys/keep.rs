@@ -75,9 +75,9 @@ struct Keeping<R> {
     identity: Option<HeldIdentity>,
     /// Whether it was made in this term and is not told yet.
     is_identity_new: bool,
-    /// The publication of the highest serial that this cluster's identity signed and that was seen.
+    /// The publication of the highest serial that this cluster's identity signed and that was seen, and nobody else's.
     last: Option<Latest>,
-    /// The highest serial of all.
+    /// The highest serial that was seen or written.
     serial: Option<u64>,
     /// Up to which epoch names are taken by what is no key Secret: of native keys, and of RSA keys.
     taken: [u32; 2],

@@ -20,7 +20,7 @@ pub struct Published {
     resource_version: String,
     /// None where what stands there is no bundle whose signature holds.
     signed: Option<(String, Arc<Bundle>)>,
-    latest: Option<Latest>,
+    latest: Latest,
 }
 
 /// The text says all that the bundle does, and what was seen before wakes nobody.
@@ -42,9 +42,9 @@ impl Published {
         self.signed.as_ref().map(|(_, bundle)| &**bundle)
     }
 
-    /// The latest bundle that was seen there.
-    pub(super) const fn latest(&self) -> Option<&Latest> {
-        self.latest.as_ref()
+    /// The latest that was seen there.
+    pub(super) const fn latest(&self) -> &Latest {
+        &self.latest
     }
 
     /// Reads the ConfigMap after what was seen `before`.
@@ -57,7 +57,7 @@ impl Published {
         let signed = found.item(names::PUBLIC_KEYS_ITEM).and_then(read);
         let signed = signed.filter(|(_, bundle)| bundle.publisher.is_some());
         let stands = signed.as_ref().map(|(_, bundle)| bundle);
-        let latest = Latest::next(before.and_then(Self::latest), &found, stands);
+        let latest = Latest::next(before.map(Self::latest), &found, stands);
         Some(Self { resource_version: found.resource_version().to_owned(), signed, latest })
     }
 }

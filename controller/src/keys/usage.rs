@@ -17,8 +17,7 @@ use super::{HeldKeys, Published};
 use crate::api::{Api, ApiError};
 use crate::config_map::{Change, ConfigMap};
 use crate::metrics::Metrics;
-use crate::settings::Clock;
-use crate::settings::rfc3339;
+use crate::settings::{Clock, rfc3339};
 
 /// It is written at most so often, however fast objects come and go.
 const PAUSE: Duration = Duration::from_secs(10);

@@ -113,6 +113,7 @@ impl State {
         for object in self.objects.values_mut() {
             object.told_at = 0;
             object.status = object.request.status.clone();
+            object.telling.saw(&object.status);
             for space in object.spaces.values_mut() {
                 space.standing = Standing::Unknown;
             }
@@ -150,6 +151,7 @@ impl State {
                 // What we told since is newer.
                 if request.resource_version >= object.told_at && object.status != request.status {
                     object.status = request.status.clone();
+                    object.telling.saw(&object.status);
                     object.telling.stir(now);
                 }
                 let before = &object.request;

@@ -34,9 +34,15 @@ pub(super) struct Telling {
 }
 
 impl Telling {
-    /// Of an object that is seen first, with that status.
+    /// Of an object that is seen first, with that status. What was wrong before, if it says that all is only not done yet, is
+    /// forgotten: it may be told once more.
     pub(super) fn new(status: &Seen, now: Instant) -> Self {
-        Self { since: Some(now), failing: status.failing(), ..Self::default() }
+        Self { since: Some(now), failing: status.failing(None), ..Self::default() }
+    }
+
+    /// It says this, whoever wrote it.
+    pub(super) fn saw(&mut self, status: &Seen) {
+        self.failing = status.failing(self.failing.as_deref());
     }
 
     /// It may say something else than what is so.

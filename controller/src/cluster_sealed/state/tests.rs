@@ -23,6 +23,8 @@ struct World {
     spec: Value,
     status: Value,
     annotations: Value,
+    /// The reasons of all events.
+    events: Vec<&'static str>,
 }
 
 /// What a job was, for comparisons.
@@ -56,7 +58,8 @@ impl World {
         };
         let (spec, status) = (json!({"namespaceSelector": {}}), Value::Null);
         let now = Instant::now();
-        Self { state: State::new(rules), now, version: 100, in_force, spec, status, annotations: json!({}) }
+        let (annotations, events) = (json!({}), Vec::new());
+        Self { state: State::new(rules), now, version: 100, in_force, spec, status, annotations, events }
     }
 
     fn lists(&mut self) {
@@ -133,6 +136,7 @@ impl World {
             }
             Task::Tell(told) => {
                 self.status = serde_json::from_str::<Value>(&told.body).unwrap()["status"].clone();
+                self.events.extend(told.event.as_ref().map(|event| event.reason));
                 self.state.told(job, Some(self.version), 0.5, self.now);
                 let request = self.request("u1");
                 self.state.saw_object(request, self.now);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Fault, Keeping, Next};
 use crate::api::ApiError;
 use crate::config_map::{Change, ConfigMap};
-use crate::keys::latest::Latest;
+use crate::keys::latest::{Latest, serial};
 use crate::keys::{HeldKeys, Published};
 use crate::settings::rfc3339;
 
@@ -23,7 +23,7 @@ const ANSWER_EVERY: Duration = Duration::from_secs(30);
 impl<R: CryptoRng + Send> Keeping<R> {
     /// Remembers the latest publication of this cluster's identity, so that nothing that replaces it makes its keys
     /// forgotten or its serial lower. Only who deletes the ConfigMap makes keys forgotten. What this replica saw before it led
-    /// counts too: a restore of etcd takes longer than a leader keeps its lease while nobody answers.
+    /// counts too: while etcd is restored nobody can renew the lease, and a new term begins.
     ///
     /// Returns the serial of what stands there, if it is of this identity.
     pub(super) fn remember(
@@ -35,18 +35,18 @@ impl<R: CryptoRng + Send> Keeping<R> {
         let identity = self.identity.as_ref()?.key.public();
         let before = self.last.take();
         let found = config_map?;
-        let is_ours = |bundle: &Bundle| bundle.publisher.as_ref().is_some_and(|it| it.is(cluster_uid, &identity));
-        let before = [before.as_ref(), published.and_then(Published::latest)].into_iter().flatten();
+        let before = [before.as_ref(), published.map(Published::latest)];
+        let before = before.map(|latest| latest.and_then(|latest| latest.by(cluster_uid, &identity)));
         let text = found.item(names::PUBLIC_KEYS_ITEM);
         let stands = text.and_then(|text| read_published(text.as_bytes(), cluster_uid, &identity)).map(Arc::new);
-        self.last = Latest::next(before.filter(|latest| is_ours(latest.bundle())), found, stands.as_ref());
+        self.last = Some(Latest::next(before.iter().flatten(), found, stands.as_ref()));
         self.serial = self.serial.max(self.last().and_then(serial));
         stands.and_then(|stands| serial(&stands))
     }
 
     /// What is remembered.
     pub(super) fn last(&self) -> Option<&Bundle> {
-        self.last.as_ref().map(Latest::bundle)
+        self.last.as_ref()?.bundle()
     }
 
     pub(super) async fn publish(
@@ -122,10 +122,6 @@ impl<R: CryptoRng + Send> Keeping<R> {
 fn signed_for(publication: &Publication, held: &HeldKeys) -> [Option<String>; 2] {
     let native = publication.sealing_key().map(|key| key.public.fingerprint().to_string());
     [native, held.ledger.certified().map(|key| key.fingerprint.to_string())]
-}
-
-fn serial(bundle: &Bundle) -> Option<u64> {
-    bundle.publisher.as_ref().map(|publisher| publisher.serial)
 }
 
 fn text(bundle: &SealingKeyBundle) -> String {

@@ -177,3 +177,58 @@ fn counts_tell_how_objects_and_namespaces_stand() {
     assert_eq!((census.objects["ready"], census.objects["failing"]), (1, 0));
     assert_eq!((census.namespaces["ready"], census.namespaces["unknown"]), (2, 0));
 }
+
+#[test]
+fn what_was_wrong_is_told_once_and_its_end_when_all_is_right() {
+    let missing = || Some(Trouble::AccountMissing("default".into()));
+    let mut world = of_pulling();
+    world.all();
+    let mut then = |hindered: &[(&str, Option<Trouble>)]| {
+        world.later(Duration::from_mins(1));
+        world.hinders(hindered);
+        world.later(Duration::from_secs(5));
+        assert_eq!(world.all(), ["tell"]);
+        (world.ready().1, std::mem::take(&mut world.events))
+    };
+    assert_eq!(then(&[("b", missing())]), ("ServiceAccountMissing".into(), vec!["ServiceAccountMissing"]));
+    assert_eq!(then(&[("b", None)]), ("Opening".into(), vec![]));
+    assert_eq!(then(&[("b", missing())]), ("ServiceAccountMissing".into(), vec![]));
+    assert_eq!(then(&[("b", None)]), ("Opening".into(), vec![]));
+    assert_eq!(then(&[]), ("Opened".into(), vec!["Opened"]));
+
+    // Who starts anew knows it from the status.
+    world.later(Duration::from_mins(1));
+    world.hinders(&[("b", missing())]);
+    world.all();
+    let mut next = of_pulling();
+    next.status = world.status.clone();
+    next.object();
+    next.hinders(&[("b", missing())]);
+    next.all();
+    next.later(Duration::from_mins(1));
+    next.hinders(&[]);
+    next.all();
+    assert_eq!(next.events, ["Opened"]);
+}
+
+#[test]
+fn a_failure_is_told_after_an_end_whose_answer_was_lost() {
+    let missing = || Some(Trouble::AccountMissing("default".into()));
+    let mut world = of_pulling();
+    world.all();
+    world.later(Duration::from_mins(1));
+    world.hinders(&[("b", missing())]);
+    world.all();
+    world.later(Duration::from_mins(1));
+    world.hinders(&[]);
+    let job = world.next().unwrap();
+    let Task::Tell(told) = &job.task else { panic!("{}", describe(&job)) };
+    world.status = serde_json::from_str::<Value>(&told.body).unwrap()["status"].clone();
+    world.object();
+    world.state.told(&job, None, 0.5, world.now);
+    world.later(Duration::from_mins(1));
+    assert_eq!(world.all(), [""; 0], "it is so");
+    world.hinders(&[("b", missing())]);
+    world.all();
+    assert_eq!(world.events, ["ServiceAccountMissing", "ServiceAccountMissing"]);
+}

@@ -9,20 +9,24 @@ use super::status::OPENING;
 use crate::Event;
 use crate::condition::Condition;
 
-/// For which reason something is wrong once `ready` is told, if it was wrong for the reason `before`. What is only not done yet
-/// may turn out as wrong as it was.
-pub(super) fn failing(before: Option<&str>, ready: &Condition) -> Option<String> {
-    match ready.reason {
-        _ if ready.holds => None,
+/// For which reason something is wrong, where that was so for the reason `before` and the condition Ready says this. What is only
+/// not done yet may turn out as wrong as it was.
+pub(super) fn failing(before: Option<&str>, holds: bool, reason: &str) -> Option<String> {
+    match reason {
+        _ if holds => None,
         OPENING => before.map(str::to_owned),
         reason => Some(reason.to_owned()),
     }
 }
 
-/// What to tell with `ready`.
-pub(super) fn event_of(request: &ClusterRequest, before: Option<&str>, ready: &Condition) -> Option<Event> {
-    let now = failing(before, ready);
-    if now.as_deref() == before {
+/// What to tell with `ready`, if something was wrong for the reason `before` and is for the reason `now`.
+pub(super) fn event_of(
+    request: &ClusterRequest,
+    before: Option<&str>,
+    now: Option<&str>,
+    ready: &Condition,
+) -> Option<Event> {
+    if now == before {
         return None;
     }
     let message = if ready.message.is_empty() { "the Secrets are right" } else { &ready.message };

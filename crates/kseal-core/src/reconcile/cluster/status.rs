@@ -88,12 +88,11 @@ impl Seen {
         self.status.is_empty()
     }
 
-    /// For which reason something is wrong, as far as it says.
+    /// [`Outcome::failing`] after it, if it was `before` until then.
     #[must_use]
-    pub fn failing(&self) -> Option<String> {
+    pub fn failing(&self, before: Option<&str>) -> Option<String> {
         let ready = find(self.conditions(), "Ready")?;
-        let reason = text(ready, "reason");
-        (text(ready, "status") == "False" && reason != OPENING).then(|| reason.to_owned())
+        failing(before, text(ready, "status") == "True", text(ready, "reason"))
     }
 
     fn conditions(&self) -> impl Iterator<Item = &condition::Seen> {
@@ -143,7 +142,8 @@ pub struct Told {
 pub fn tell(request: &ClusterRequest, seen: &Seen, outcome: &Outcome<'_>, now: &str) -> Option<Told> {
     let wanted = conditions(request, outcome);
     let ready = wanted.iter().find(|condition| condition.type_ == "Ready")?;
-    let (event, failing) = (event_of(request, outcome.failing, ready), failing(outcome.failing, ready));
+    let failing = failing(outcome.failing, ready.holds, ready.reason);
+    let event = event_of(request, outcome.failing, failing.as_deref(), ready);
     let ours = wanted.into_iter().map(|wanted| {
         let mut condition = wanted.render(find(seen.conditions(), wanted.type_), now);
         condition["observedGeneration"] = json!(request.generation);

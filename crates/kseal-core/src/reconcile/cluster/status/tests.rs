@@ -72,8 +72,13 @@ fn an_event_tells_when_something_begins_to_be_wrong_and_when_it_ends() {
     assert_eq!(then(opening()), None);
     assert_eq!(then(right()), Some((false, "Opened", "the Secrets are right".into())));
 
-    let told = |outcome| tell(&object(&json!(null)), &Seen::default(), &outcome, NOW).unwrap().seen.failing();
-    assert_eq!([told(opening()), told(right()), told(wrong(&owned))], [None, None, Some("NotOwned".into())]);
+    let told = |outcome| tell(&object(&json!(null)), &Seen::default(), &outcome, NOW).unwrap().seen;
+    let was = |outcome| told(outcome).failing(Some("Immutable"));
+    assert_eq!(
+        [was(opening()), was(right()), was(wrong(&owned))],
+        [Some("Immutable".into()), None, Some("NotOwned".into())]
+    );
+    assert_eq!(Seen::default().failing(Some("Immutable")), None, "of that nothing is left");
     let event = tell(&object(&json!(null)), &Seen::default(), &wrong(&owned), NOW).unwrap().event.unwrap();
     let body: Value = serde_json::from_str(&event.body(NOW)).unwrap();
     assert_eq!(body["metadata"]["namespace"], "default", "of what has no namespace");
