@@ -139,7 +139,10 @@ impl State {
             seen_under,
             needed,
         };
-        tell(request, &object.status, &outcome, time)
+        let told = tell(request, &object.status, &outcome, time)?;
+        // Who writes what is refused reaches no other namespace, and no event is of the object's own.
+        let event = told.event.filter(|_| matches!(object.verdict, Verdict::Honoured));
+        Some(Told { event, ..told })
     }
 
     /// When an object's status is to be looked at; none where it says what is so, or nothing can be said yet of what it asks of

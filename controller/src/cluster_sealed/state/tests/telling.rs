@@ -103,6 +103,7 @@ fn of_what_is_not_honoured_what_is_there_stays() {
     assert_eq!((selection, names(namespaces), names(wanted)), (&Selection::All, vec![], vec!["a", "b"]));
     assert_eq!(world.all(), ["tell"]);
     assert_eq!(world.ready().1, "ForbiddenType");
+    assert_eq!(world.events, [""; 0], "an event would be in another namespace");
 }
 
 #[test]
